@@ -1,0 +1,174 @@
+"""A request's body, streamed: bounded in size and time, hashed on the way, spooled to disk when it is large."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import errno
+import hashlib
+import re
+import tempfile
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+# Up to this size a body that arrives is held in memory; beyond, in a file without a name.
+MEMORY_BYTES_MAX = 1024 * 1024
+_DIGEST_ITEM = re.compile(r"\s*([a-z0-9-]+)\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:;[^,]*)?")
+
+
+class BodyTooLarge(Exception):  # noqa: N818 - named for what happened
+    """More than the limit. Trying again is of no use."""
+
+
+class SenderSlow(Exception):  # noqa: N818
+    """The body came too slowly. Nothing was kept; trying again is safe."""
+
+
+class SenderGone(Exception):  # noqa: N818
+    """The connection ended before the body was whole. Nothing was kept; trying again is safe."""
+
+
+class DigestDiffers(Exception):  # noqa: N818
+    """The body is not what Content-Digest says. Nothing was kept; trying again is safe."""
+
+
+class DigestUnreadable(Exception):  # noqa: N818
+    """Content-Digest is not written as RFC 9530 asks. Trying again is of no use."""
+
+
+class SpoolFull(Exception):  # noqa: N818
+    """There is no room to receive a large body. Nothing was kept; trying again later is safe."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much, and how slowly, a body may come."""
+
+    bytes_max: int
+    idle_s: float
+    bytes_per_s_min: int
+    spool: Path
+
+
+class Body(Struct, frozen=True):
+    """A body that arrived whole."""
+
+    content: bytes
+    sha256: bytes
+
+
+class _Hash(Protocol):
+    def update(self, content: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+def check_declared(length: bytes | None, limits: Limits) -> None:
+    """Refuse a declared Content-Length before a byte is read."""
+    if length is not None and length.isdigit() and int(length) > limits.bytes_max:
+        raise BodyTooLarge(f"{int(length)} > {limits.bytes_max} bytes.")
+
+
+async def read_body(receive: Callable[[], Awaitable[Any]], content_digest: str | None, limits: Limits) -> Body:
+    """Read a body to its end. Raises what stands above; when it raises, nothing of the body is left behind."""
+    claimed = _claims(content_digest) if content_digest else []
+    hashes: list[_Hash] = [hashlib.sha256(), *(_HASHES[name]() for name, _ in claimed if name != "sha-256")]
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    chunks: list[bytes] = []
+    size = 0
+    with _Spool(limits.spool) as spool:
+        try:
+            async with asyncio.timeout(limits.idle_s) as patience:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise SenderGone(f"{size} bytes arrived.")
+                    chunk: bytes = message.get("body", b"")
+                    size += len(chunk)
+                    if size > limits.bytes_max:
+                        raise BodyTooLarge(f"> {limits.bytes_max} bytes.")
+                    for one in hashes:
+                        one.update(chunk)
+                    chunks.append(chunk)
+                    if not message.get("more_body", False):
+                        break
+                    if size > MEMORY_BYTES_MAX:
+                        spool.write(chunks)
+                        chunks.clear()
+                    # Silence is borne for a while; a steady trickle only as long as it keeps to the slowest rate.
+                    end = started + limits.idle_s + size / limits.bytes_per_s_min
+                    patience.reschedule(min(loop.time() + limits.idle_s, end))
+        except TimeoutError:
+            raise SenderSlow(f"{size} bytes arrived in {loop.time() - started:.0f} s.") from None
+        content = chunks[0] if len(chunks) == 1 and not spool.used else spool.read() + b"".join(chunks)
+    found = [one.digest() for one in hashes]
+    _compare(claimed, found)
+    return Body(content, found[0])
+
+
+class _Spool:
+    """A file without a name for what does not fit in memory; it is gone when it is closed, also by a crash."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: Any = None
+
+    @property
+    def used(self) -> bool:
+        return self._file is not None
+
+    def write(self, chunks: list[bytes]) -> None:
+        try:
+            if self._file is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by our own exit
+            self._file.writelines(chunks)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+                raise SpoolFull(str(error)) from error
+            raise
+
+    def read(self) -> bytes:
+        if self._file is None:
+            return b""
+        self._file.seek(0)
+        content: bytes = self._file.read()
+        return content
+
+    def __enter__(self) -> _Spool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+_HASHES: dict[str, Callable[[], _Hash]] = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+
+
+def _claims(header: str) -> list[tuple[str, bytes]]:
+    """The digests that Content-Digest names and that we can check (RFC 9530 §2); others are passed over."""
+    claims: list[tuple[str, bytes]] = []
+    for item in header.split(","):
+        match = _DIGEST_ITEM.fullmatch(item)
+        if match is None:
+            raise DigestUnreadable(f"Content-Digest: {item.strip()[:60]}")
+        if match[1] in _HASHES:
+            try:
+                claims.append((match[1], base64.b64decode(match[2], validate=True)))
+            except binascii.Error as error:
+                raise DigestUnreadable(f"Content-Digest: {match[1]}") from error
+    return claims
+
+
+def _compare(claimed: list[tuple[str, bytes]], found: list[bytes]) -> None:
+    others = iter(found[1:])
+    for name, digest in claimed:
+        actual = found[0] if name == "sha-256" else next(others)
+        if digest != actual:
+            raise DigestDiffers(f"{name}: {actual.hex()}.")

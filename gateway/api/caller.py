@@ -1,0 +1,88 @@
+"""Who calls, over HTTP: the bearer token, the role, the budget and its headers, the language of the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.api.problems import Refused
+from gateway.callers import Allowance, Budget, Caller, NotKnown, Role
+from storage import journal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gateway.house import House
+    from gateway.report import Language
+
+_BEARER = "bearer "
+
+
+def bearer(authorization: str | None) -> str:
+    """The token of an Authorization header (RFC 6750 §2.1). Raises `NotKnown`."""
+    if authorization is None or authorization[: len(_BEARER)].lower() != _BEARER:
+        raise NotKnown("no bearer token")
+    return authorization[len(_BEARER) :].strip()
+
+
+async def identify(house: House, authorization: str | None, budget: Budget, now: datetime) -> tuple[Caller, Allowance]:
+    """The caller, and what is left of its budget after this request. Raises `NotKnown`, `BudgetSpent`."""
+    token = bearer(authorization)
+    caller = house.callers.believed(token, now)
+    if caller is None:
+        caller = await house.run(house.callers.by_token, token, now)
+    if house.callers.has_block(caller, budget, now):
+        return caller, house.callers.spend(caller, budget, now)
+    return caller, await house.run(house.callers.spend, caller, budget, now)
+
+
+def require(caller: Caller, *roles: Role) -> None:
+    """Refuse a caller whose role is another."""
+    if caller.role not in roles:
+        raise Refused("forbidden", f"role {caller.role}")
+
+
+def require_office(caller: Caller, office: str) -> None:
+    """Refuse a caller that does not work for the office."""
+    require(caller, "office")
+    if office not in caller.offices:
+        raise Refused("forbidden", f"office {office}")
+
+
+def scope_of(caller: Caller) -> journal.Scope:
+    """What of the journal the caller may see."""
+    if caller.role == "operator":
+        return journal.Scope(everything=True)
+    if caller.role == "office":
+        return journal.Scope(offices=tuple(sorted(caller.offices)) or ("",))
+    if caller.role in ("employer", "ivan"):
+        return journal.Scope(client=caller.client)
+    raise Refused("forbidden", f"role {caller.role}")
+
+
+def allowance_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:
+    """The budget as headers (draft-ietf-httpapi-ratelimit-headers, the three-field form that clients know)."""
+    return [
+        (b"ratelimit-limit", b"%d" % allowance.limit),
+        (b"ratelimit-remaining", b"%d" % allowance.remaining),
+        (b"ratelimit-reset", b"%d" % allowance.reset_s),
+    ]
+
+
+def language_of(accept_language: str | None) -> Language:
+    """Vietnamese, unless the caller prefers English (RFC 9110 §12.5.4)."""
+    if not accept_language:
+        return "vi"
+    best: dict[Language, float] = {}
+    for item in accept_language.split(","):
+        tag, _, parameters = item.strip().partition(";")
+        name = tag.strip().lower().partition("-")[0]
+        weight = parameters.strip().removeprefix("q=")
+        try:
+            quality = float(weight) if weight else 1.0
+        except ValueError:
+            quality = 0.0
+        if name == "vi":
+            best["vi"] = max(best.get("vi", 0.0), quality)
+        elif name == "en":
+            best["en"] = max(best.get("en", 0.0), quality)
+    return "en" if best.get("en", 0.0) > best.get("vi", 0.0) else "vi"

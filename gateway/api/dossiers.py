@@ -1,0 +1,226 @@
+"""The parties' doors: what they sent, what became of it, the receipt again, the very bytes."""
+
+import base64
+import hashlib
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, QueryParameter
+
+from gateway.api import views
+from gateway.api.caller import require, scope_of
+from gateway.api.problems import Refused
+from gateway.api.submit import check, submit
+from gateway.callers import Caller
+from gateway.house import House
+from gateway.report import Language
+from storage import journal
+from storage.vault import ContentMissing, Place
+
+_SHA256_HEX_LENGTH = 64
+
+
+@post("/v1/dossiers", summary="Submit a signed dossier", status_code=201, include_in_schema=True)
+async def submit_dossier(request: Request[Any, Any, Any], house: NamedDependency[House]) -> Response[bytes]:
+    """The body is the signed envelope's bytes (application/xml). 201 and the receipt; the same bytes again: 200 and the
+    identical receipt; 422 and everything that is wrong. Safe to repeat at any time."""
+    answer = await submit(house, request.scope, request.receive)
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    return Response(answer.body, status_code=answer.status, headers=headers, media_type=headers["content-type"])
+
+
+@post("/v1/dossiers/check", summary="Judge a dossier, keep nothing", status_code=200)
+async def check_dossier(
+    request: Request[Any, Any, Any],
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
+    language: NamedDependency[Language],
+) -> Response[bytes]:
+    """The same judgement as for a submission, and the whole report."""
+    require(caller, "employer", "ivan")
+    report = await check(house, caller, request.scope, request.receive, language)
+    return Response(report, media_type="application/json")
+
+
+@get("/v1/dossiers", summary="The caller's dossiers")
+async def list_dossiers(
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
+    unit: FromQuery[str | None] = None,
+    procedure: FromQuery[str | None] = None,
+    period: FromQuery[str | None] = None,
+    in_state: Annotated[str | None, QueryParameter(name="state")] = None,
+    after: FromQuery[int] = 0,
+) -> views.DossierPage:
+    """In commit order; ask on with `after=next`. A period is written MM/yyyy."""
+    asked = {"unit": unit, "procedure": procedure, "period": period, "state": in_state}
+    wanted = journal.Filter(**{name: value for name, value in asked.items() if value is not None})
+    scope = scope_of(caller)
+
+    def look() -> views.DossierPage:
+        with house.database.read() as tx:
+            return views.dossier_page(journal.dossiers(tx, scope, wanted, after, journal.DOSSIERS_A_PAGE_MAX), after)
+
+    return await house.run(look)
+
+
+@get("/v1/dossiers/{dossier:str}", summary="One dossier")
+async def show_dossier(
+    dossier: FromPath[str],
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
+    language: NamedDependency[Language],
+) -> views.DossierShown:
+    """State, verdicts, parts, findings, and the receipt as it was first given."""
+    scope = scope_of(caller)
+
+    def look() -> views.DossierShown:
+        with house.database.read() as tx:
+            found = _found(journal.dossier(tx, dossier, scope))
+            return views.dossier_shown(found, journal.parts(tx, found.id), language)
+
+    return await house.run(look)
+
+
+@get("/v1/dossiers/{dossier:str}/receipt", summary="The receipt", media_type="application/jose")
+async def show_receipt(
+    dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
+) -> Response[str]:
+    """The compact JWS, byte for byte as it was first given."""
+    found = await _dossier(house, caller, dossier)
+    return Response(found.statement, media_type="application/jose")
+
+
+@get("/v1/dossiers/{dossier:str}/content", summary="The very bytes received")
+async def show_content(
+    dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
+) -> Response[bytes]:
+    """The bytes that were received, kept and receipted; `Content-Digest` is of these bytes."""
+    found = await _dossier(house, caller, dossier)
+    content = await house.run_apart(_content, house, found)
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    return Response(content, media_type="application/xml", headers={"content-digest": f"sha-256=:{digest}:"})
+
+
+@get("/v1/dossiers/{dossier:str}/events", summary="What happened to one dossier")
+async def dossier_events(
+    dossier: FromPath[str],
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
+    after: FromQuery[int] = 0,
+    wait_s: FromQuery[float] = 0,
+) -> views.EventPage:
+    """Facts in commit order after number `after`; waits up to `wait_s` for the next one."""
+    await _dossier(house, caller, dossier)
+    return await _events(house, scope_of(caller), after, wait_s, dossier)
+
+
+@get("/v1/events", summary="What happened to all the caller's dossiers")
+async def all_events(
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
+    after: FromQuery[int] = 0,
+    wait_s: FromQuery[float] = 0,
+) -> views.EventPage:
+    """One feed for everything that the caller may see, in commit order."""
+    return await _events(house, scope_of(caller), after, wait_s, None)
+
+
+@get("/v1/receipts", summary="Do you hold these bytes?")
+async def find_receipt(
+    sha256: FromQuery[str], house: NamedDependency[House], caller: NamedDependency[Caller]
+) -> Response[bytes]:
+    """The identical receipt for an employer that lost the answer; only to a party, for all others it is not there."""
+    require(caller, "employer", "ivan")
+    wanted = _digest(sha256)
+
+    def look() -> journal.Dossier | None:
+        with house.database.read() as tx:
+            found = journal.accepted(tx, [wanted]).get(wanted)
+            return found if found and journal.is_party(tx, caller.client, found) else None
+
+    return Response(views.received(_found(await house.run(look))), media_type="application/json")
+
+
+@get("/v1/notices", summary="Were these bytes refused?")
+async def find_notices(
+    sha256: FromQuery[str],
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
+    language: NamedDependency[Language],
+) -> list[views.DossierShown]:
+    """Every refusal of these bytes that the caller was given, the latest first, each with its signed notice."""
+    wanted, scope = _digest(sha256), scope_of(caller)
+
+    def look() -> list[views.DossierShown]:
+        with house.database.read() as tx:
+            return [views.dossier_shown(one, [], language) for one in journal.refusals(tx, wanted, scope)]
+
+    return await house.run(look)
+
+
+async def _events(
+    house: House, scope: journal.Scope, after: int, wait_s: float, dossier: str | None
+) -> views.EventPage:
+    def look() -> tuple[int, views.EventPage]:
+        with house.database.read() as tx:
+            reached = journal.head(tx)
+            return reached, views.event_page(journal.events(tx, scope, after, dossier), after)
+
+    until = house.clock.now().timestamp() + min(wait_s, house.settings.wait_s_max)
+    while True:
+        reached, page = await house.run(look)
+        left_s = until - house.clock.now().timestamp()
+        if page.events or left_s <= 0:
+            return page
+        await house.watch.beyond(reached, left_s)
+
+
+async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossier:
+    scope = scope_of(caller)
+
+    def look() -> journal.Dossier | None:
+        with house.database.read() as tx:
+            return journal.dossier(tx, dossier, scope)
+
+    return _found(await house.run(look))
+
+
+def _content(house: House, dossier: journal.Dossier) -> bytes:
+    if dossier.pack is None or dossier.pack_offset is None or dossier.pack_length is None:
+        raise Refused("not-found", "refused bytes are not kept.")
+    if dossier.wrapped_key is None:
+        raise ContentMissing(dossier.id)
+    place = Place(dossier.pack, dossier.pack_offset, dossier.pack_length)
+    return house.stores.cipher.open(house.stores.vault.read(place), dossier.wrapped_key, dossier.sha256)
+
+
+def _found(dossier: journal.Dossier | None) -> journal.Dossier:
+    if dossier is None:
+        raise Refused("not-found")
+    return dossier
+
+
+def _digest(sha256: str) -> bytes:
+    try:
+        digest = bytes.fromhex(sha256)
+    except ValueError:
+        digest = b""
+    if len(sha256) != _SHA256_HEX_LENGTH or len(digest) * 2 != _SHA256_HEX_LENGTH:
+        raise Refused("bad-request", "sha256: 64 hex digits.")
+    return digest
+
+
+HANDLERS = [
+    submit_dossier,
+    check_dossier,
+    list_dossiers,
+    show_dossier,
+    show_receipt,
+    show_content,
+    dossier_events,
+    all_events,
+    find_receipt,
+    find_notices,
+]

@@ -1,0 +1,177 @@
+"""The employer's door: a dossier is submitted, or only checked.
+
+The submission is the one route that month ends hang on, so it stands in front of the framework (`app.Door`); the same
+function serves the documented handler in `dossiers.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import msgspec
+from msgspec import Struct
+
+from gateway import ids
+from gateway.api import views
+from gateway.api.body import Body, Limits, check_declared, read_body
+from gateway.api.caller import allowance_headers, identify, language_of, require
+from gateway.api.problems import Answer, Refused, RefusedDossier, answer_of, answer_with, members_of_refusal
+from gateway.clock import from_us, rfc3339
+from gateway.judge import Filing, Submission
+from gateway.report import (
+    FindingShown,
+    SignatureShown,
+    VerdictShown,
+    read_report,
+    report_of,
+    shown_findings,
+    shown_verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from gateway.callers import Caller
+    from gateway.house import House
+    from gateway.judge import Refusal
+    from gateway.report import Language
+    from gateway.settle import Settled
+
+MEDIA_TYPES = (b"application/xml", b"text/xml")
+BATCH_MAX = 9999
+_JSON = (b"content-type", b"application/json")
+_LOG = logging.getLogger("motcua.requests")
+_FAULTS = logging.getLogger("motcua.faults")
+
+
+async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]]) -> Answer:
+    """Receive one dossier: steps 1 and 12 of the line. Never raises: what goes wrong is an answer."""
+    headers = dict(scope["headers"])
+    language = language_of(_text(headers.get(b"accept-language")))
+    correlation = ids.correlation_id()
+    try:
+        # (2) The clock is read once.
+        now = house.clock.now()
+        # (1) The caller is known; the body is streamed, hashed on the way, under a limit.
+        caller, allowance = await identify(house, _text(headers.get(b"authorization")), "business", now)
+        require(caller, "employer", "ivan")
+        batch = _batch(scope["query_string"])
+        body = await receive_body(house, headers, receive)
+        submission = Submission(
+            content=body.content, sha256=body.sha256, submitter=caller.client, received_at=now, batch=batch
+        )
+        settled = await house.intake.receive(submission, caller)
+        answer = _answer(settled, language, correlation)
+        answer.headers.extend(allowance_headers(allowance))
+        _log(caller, answer.status, correlation, body)
+    except Exception as error:
+        answer = answer_of(error, language, correlation)
+        # A sender whose body was not read to its end cannot go on with this connection.
+        answer.headers.append((b"connection", b"close"))
+        if answer.status == 500:  # noqa: PLR2004
+            _FAULTS.exception("fault %s", correlation)
+        _LOG.info("submit status=%d correlation=%s refused=%s", answer.status, correlation, type(error).__name__)
+    return answer
+
+
+async def receive_body(house: House, headers: Mapping[bytes, bytes], receive: Callable[[], Awaitable[Any]]) -> Body:
+    """The dossier's bytes. Raises what `api.body` raises, and 415."""
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if media_type not in MEDIA_TYPES:
+        raise Refused("media-type", f"Content-Type: {media_type.decode('latin-1') or '(none)'}.")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Refused("media-type", "Content-Encoding.")
+    settings = house.settings
+    limits = Limits(
+        bytes_max=settings.body_bytes_max,
+        idle_s=settings.body_idle_s,
+        bytes_per_s_min=settings.body_bytes_per_s_min,
+        spool=settings.home_path / "spool",
+    )
+    check_declared(headers.get(b"content-length"), limits)
+    return await read_body(receive, _text(headers.get(b"content-digest")), limits)
+
+
+def _answer(settled: Settled, language: Language, correlation: str) -> Answer:
+    """(12) 201 and the receipt; 200 and the identical receipt; 422 or 403 and the signed notice."""
+    dossier = settled.dossier
+    if dossier.state == "refused":
+        return _refused(settled, language, correlation)
+    status = 201 if settled.fresh else 200
+    location = f"/v1/dossiers/{dossier.id}".encode()
+    headers = [_JSON, (b"location", location), (b"x-correlation-id", correlation.encode())]
+    return Answer(status, headers, views.received(dossier))
+
+
+def _refused(settled: Settled, language: Language, correlation: str) -> Answer:
+    dossier = settled.dossier
+    report = read_report(dossier.report)
+    problem = RefusedDossier(
+        **members_of_refusal(report.refused, language, correlation),
+        dossier=dossier.id,
+        sha256=dossier.sha256.hex(),
+        received_at=rfc3339(from_us(dossier.received_at_us)),
+        verdict=shown_verdict(report, language),
+        findings=shown_findings(report.findings, language),
+        notice_number=dossier.statement_number,
+        notice=dossier.statement,
+    )
+    return answer_with(problem, language)
+
+
+def _batch(query: bytes) -> int | None:
+    asked = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("batch") if query else None
+    if asked is None:
+        return None
+    if len(asked) != 1 or not asked[0].isascii() or not asked[0].isdigit() or not 1 <= int(asked[0][:9]) <= BATCH_MAX:
+        raise Refused("bad-request", f"batch: 1…{BATCH_MAX}.")
+    return int(asked[0])
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
+
+
+def _log(caller: Caller, status: int, correlation: str, body: Body) -> None:
+    if _LOG.isEnabledFor(logging.INFO):
+        _LOG.info(
+            "submit status=%d correlation=%s client=%s sha256=%s size_bytes=%d",
+            status, correlation, caller.client, body.sha256.hex(), len(body.content),
+        )  # fmt: skip
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """The report of a check: what a submission of these bytes would be told."""
+
+    ok: bool
+    sha256: str
+    verdict: VerdictShown | None
+    signatures: tuple[SignatureShown, ...]
+    findings: list[FindingShown]
+
+
+async def check(
+    house: House, caller: Caller, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], language: Language
+) -> bytes:
+    """Judge a dossier and keep nothing. Raises what `receive_body` raises."""
+    body = await receive_body(house, dict(scope["headers"]), receive)
+    submission = Submission(
+        content=body.content, sha256=body.sha256, submitter=caller.client, received_at=house.clock.now()
+    )
+    outcome = await house.intake.judge(submission, caller)
+    return msgspec.json.encode(checked(outcome, language))
+
+
+def checked(outcome: Filing | Refusal, language: Language) -> Checked:
+    """The report of a judgement, in one language."""
+    report = report_of(outcome.verdicts, outcome.findings)
+    verdict = shown_verdict(report, language)
+    return Checked(
+        ok=isinstance(outcome, Filing),
+        sha256=outcome.submission.sha256.hex(),
+        verdict=verdict,
+        signatures=verdict.signatures if verdict else (),
+        findings=shown_findings(report.findings, language),
+    )

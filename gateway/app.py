@@ -1,0 +1,189 @@
+"""The composition: the one place that knows which vault, key and database were chosen."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from gateway import desk, ids
+from gateway.api import anyone, dossiers, oauth, office
+from gateway.api.caller import identify, language_of
+from gateway.api.problems import Refused, answer_of
+from gateway.api.submit import submit
+from gateway.callers import Caller, Callers
+from gateway.clock import Clock, SystemClock
+from gateway.config import Settings, load
+from gateway.deadlines import Calendar
+from gateway.house import SWEEP_EVERY_S, House
+from gateway.intake import Intake
+from gateway.judge import Tables
+from gateway.report import Language
+from gateway.routing import OfficeTable
+from gateway.settle import Stores
+from schemas.catalogue import Catalogue
+from signing.seal import load_seal_key
+from signing.trust import TrustStore
+from signing.verify import Policy
+from storage.cipher import Cipher
+from storage.database import Database, DatabaseAway, open_database
+from storage.vaults import open_vault
+
+_FAULTS = logging.getLogger("motcua.faults")
+_HOT_PATH = "/v1/dossiers"
+_HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "media-type"}
+
+
+def open_the_database(settings: Settings) -> Database:
+    """The database that the settings name."""
+    password = None
+    if settings.database_password_file:
+        with open(settings.database_password_file, encoding="utf-8") as file:  # noqa: PTH123
+            password = file.read().strip()
+    return open_database(settings.database, password)
+
+
+def open_tables(settings: Settings) -> Tables:
+    """The tables in force."""
+    return Tables(
+        catalogue=Catalogue.load(),
+        policy=Policy(),
+        trust=TrustStore.load(settings.path("trust", "trust")),
+        offices=OfficeTable.load(settings.path("offices", "") if settings.offices else None),
+        calendar=Calendar.load(),
+        receiving_office=settings.receiving_office,
+    )
+
+
+def open_stores(settings: Settings) -> Stores:
+    """The stores and the seal; the vault is probed, and one that breaks its contract stops the start."""
+    vault = open_vault(settings.vault)
+    vault.probe()
+    return Stores(
+        database=open_the_database(settings),
+        vault=vault,
+        cipher=Cipher.load(settings.path("master_key", "master.key")),
+        seal=load_seal_key(settings.path("seal_key", "seal.pem")),
+        gateway_unit=settings.gateway_unit,
+    )
+
+
+def build(settings: Settings, clock: Clock | None = None) -> "Door":
+    """The whole gateway as one ASGI application."""
+    stores, tables = open_stores(settings), open_tables(settings)
+    callers = Callers(
+        stores.database,
+        token_life_s=settings.token_life_s,
+        lookups_per_minute_max=settings.lookups_per_minute_max,
+    )
+    house = House(settings, clock or SystemClock(), stores, tables, Intake(stores, tables, settings), callers)
+    return Door(house)
+
+
+def from_environment() -> "Door":
+    """What a worker process serves."""
+    import os  # noqa: PLC0415 - the environment is read here and nowhere else
+
+    return build(load(os.environ))
+
+
+class Door:
+    """Lets submissions straight to the line, and everything else to the framework.
+
+    The framework's routing, injection and response objects cost as much as parsing a small dossier; the one route that
+    carries the month end goes round them and through the same function as the documented handler.
+    """
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.framework: ASGIApp = _framework(house)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request (or the lifespan)."""
+        if scope["type"] == "http" and scope["path"] == _HOT_PATH and scope["method"] == "POST":
+            answer = await submit(self.house, scope, receive)
+            length = (b"content-length", b"%d" % len(answer.body))
+            await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, length]})
+            await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+        else:
+            await self.framework(scope, receive, send)
+
+
+def _framework(house: House) -> Litestar:
+    return Litestar(
+        route_handlers=[*anyone.HANDLERS, *oauth.HANDLERS, *dossiers.HANDLERS, *office.HANDLERS],
+        dependencies={
+            "house": Provide(_house, sync_to_thread=False),
+            "caller": Provide(_caller),
+            "language": Provide(_language, sync_to_thread=False),
+        },
+        exception_handlers={Exception: _problem, HTTPException: _problem},
+        lifespan=[_life],
+        state=State({"house": house}),
+        openapi_config=OpenAPIConfig(title="motcua", version="1", path="/schema"),
+        request_max_body_size=house.settings.body_bytes_max,
+        debug=False,
+    )
+
+
+def _house(state: State) -> House:
+    house: House = state.house
+    return house
+
+
+async def _caller(request: Request[Any, Any, Any], state: State) -> Caller:
+    house = _house(state)
+    budget = "lookup" if request.method in ("GET", "HEAD") else "business"
+    authorization = request.headers.get("authorization")
+    caller, _ = await identify(house, authorization, budget, house.clock.now())  # type: ignore[arg-type]
+    return caller
+
+
+def _language(request: Request[Any, Any, Any]) -> Language:
+    return language_of(request.headers.get("accept-language"))
+
+
+def _problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Every failure of a handler, as an RFC 9457 problem."""
+    correlation = ids.correlation_id()
+    if isinstance(error, HTTPException) and not isinstance(error, Refused):
+        detail = "" if error.status_code in (404, 500) else str(error.extra or error.detail)[:300]
+        code = _HTTP_CODES.get(error.status_code, "internal" if error.status_code >= 500 else "bad-request")  # noqa: PLR2004
+        error = Refused(code, detail)
+    answer = answer_of(error, _language(request), correlation)
+    if answer.status == 500:  # noqa: PLR2004
+        _FAULTS.error("fault %s", correlation, exc_info=error)
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    return Response(answer.body, status_code=answer.status, headers=headers, media_type=headers["content-type"])
+
+
+@asynccontextmanager
+async def _life(app: Litestar) -> AsyncIterator[None]:
+    house: House = app.state.house
+    sweeping = asyncio.create_task(_sweep(house))
+    try:
+        yield
+    finally:
+        sweeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeping
+        await house.close()
+
+
+async def _sweep(house: House) -> None:
+    """Offer the work of silent holders again, though nobody asks."""
+    while True:
+        await asyncio.sleep(SWEEP_EVERY_S)
+        try:
+            await house.run(desk.sweep, house.database, house.clock.now())
+        except DatabaseAway:
+            continue
+        except Exception:
+            _FAULTS.exception("the sweep failed")

@@ -1,0 +1,118 @@
+"""Settings: one frozen struct, read once from a TOML file and `MOTCUA_*` variables, which win."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "MOTCUA_"
+# The variable that names the TOML file is not a setting itself.
+CONFIG_VARIABLE = "MOTCUA_CONFIG"
+_GATEWAY_UNIT = re.compile(r"[0-9A-Z]{1,3}(\.[0-9A-Z]{2,3}){1,3}")
+
+
+class Misconfigured(Exception):  # noqa: N818 - named for what happened
+    """A setting is unknown or unusable; the message is one clear line. The gateway does not start."""
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that an operator can choose. Secrets are named by the path of the file that holds them."""
+
+    # The folder of everything that has no place of its own: database, vault, keys, spool.
+    home: str = "./var"
+    # `sqlite:///path` or `postgresql://…`; empty: `motcua.sqlite` in `home`.
+    database_url: str = ""
+    # A file that holds the database password, so that it need not stand in the URL.
+    database_password_file: str = ""
+    # `file:folder` or `s3://bucket?endpoint=…`; empty: `vault` in `home`.
+    vault_url: str = ""
+    # The folder of PEM trust anchors and intermediates; empty: `trust` in `home`.
+    trust: str = ""
+    # The key that seals receipts (PEM); empty: `seal.pem` in `home`.
+    seal_key: str = ""
+    # The key that wraps each dossier's own key (32 bytes); empty: `master.key` in `home`.
+    master_key: str = ""
+    # The table of offices; empty: the one that comes with motcua, which is unconfirmed.
+    offices: str = ""
+    workers: int = 1
+    host: str = "127.0.0.1"
+    port: int = 8080
+    # The identifier that receipt numbers begin with (unconfirmed: to be assigned to the operator).
+    gateway_unit: str = "G00.01"
+    # The office at whose window the gateway stands (unconfirmed default: the central one).
+    receiving_office: str = "00100"
+    # Largest body of one submission.
+    body_bytes_max: int = 64 * 1024 * 1024
+    # A sender that is silent for so long, or slower than this after the first seconds, is told to come back.
+    body_idle_s: float = 15.0
+    body_bytes_per_s_min: int = 16 * 1024
+    # How long dossiers wait for each other before a round is kept, sealed and committed, and how many there can be.
+    round_window_s: float = 0.002
+    round_dossiers_max: int = 32
+    token_life_s: int = 600
+    # Requests a minute for clients that were given no number of their own: business, and status look-ups beside it.
+    requests_per_minute_max: int = 6000
+    lookups_per_minute_max: int = 12000
+    # A lease that is not extended ends after at most so long.
+    lease_s_max: int = 3600
+    # Long polls wait at most so long.
+    wait_s_max: int = 60
+
+    @property
+    def home_path(self) -> Path:
+        """`home` as a path."""
+        return Path(self.home)
+
+    @property
+    def database(self) -> str:
+        """The database URL in force."""
+        return self.database_url or f"sqlite:///{self.home_path / 'motcua.sqlite'}"
+
+    @property
+    def vault(self) -> str:
+        """The vault URL in force."""
+        return self.vault_url or f"file:{self.home_path / 'vault'}"
+
+    def path(self, name: str, default: str) -> Path:
+        """The path that setting `name` holds, else `default` in `home`."""
+        value: str = getattr(self, name)
+        return Path(value) if value else self.home_path / default
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """Read the file that `MOTCUA_CONFIG` names, if any, then the variables. Raises `Misconfigured`."""
+    values: dict[str, object] = {}
+    if named := environment.get(CONFIG_VARIABLE):
+        try:
+            values.update(tomllib.loads(Path(named).read_text("utf-8")))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise Misconfigured(f"{CONFIG_VARIABLE}={named}: {error}") from error
+    for variable, value in environment.items():
+        if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
+            values[variable.removeprefix(PREFIX).lower()] = value
+    known = set(Settings.__struct_fields__)
+    if unknown := sorted(set(values) - known):
+        listed = ", ".join(f"{PREFIX}{name.upper()}" for name in unknown)
+        raise Misconfigured(f"unknown setting: {listed}; known are {', '.join(sorted(known))}")
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise Misconfigured(str(error)) from error
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    if not _GATEWAY_UNIT.fullmatch(settings.gateway_unit):
+        raise Misconfigured(f"gateway_unit {settings.gateway_unit!r} is not shaped like G09.20 or 000.00.16.H26")
+    for name in ("workers", "port", "body_bytes_max", "round_dossiers_max", "token_life_s", "requests_per_minute_max"):
+        if getattr(settings, name) < 1:
+            raise Misconfigured(f"{name} must be at least 1")

@@ -1,0 +1,197 @@
+"""LINE 1: a dossier comes in, from bytes to receipt.
+
+`Intake.receive` is the line. Steps 4–8 are `judge`, one dossier at a time; steps 9–11 are `settle`, a round at a time:
+dossiers that arrive within about two milliseconds are kept, sealed and committed together, and each caller is answered
+only after its round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from gateway.clock import VIETNAM
+from gateway.judge import Known, Opened, Refusal, judge, open_dossier
+from gateway.settle import Settled, settle
+from storage import journal, register
+from storage.database import DatabaseAway
+from storage.vault import VaultAway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gateway.callers import Caller
+    from gateway.config import Settings
+    from gateway.judge import Filing, Submission, Tables
+    from gateway.settle import Stores
+
+# Up to this size a dossier is judged in the event loop: handing it to a thread would cost more than it saves.
+INLINE_BYTES_MAX = 128 * 1024
+
+_LOG = logging.getLogger("motcua.intake")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+# What means "nobody of this round was promised anything, come back": the round is not tried one by one.
+STORE_AWAY = (VaultAway, DatabaseAway)
+
+
+class Poisonous(Exception):  # noqa: N818 - named for what happened
+    """This one dossier cannot be settled, for a fault of ours. Nothing of it was kept; trying again may not help."""
+
+
+class Rounds:
+    """Gathers judged dossiers and settles them together."""
+
+    def __init__(
+        self, settle_round: Callable[[Sequence[Filing | Refusal]], list[Settled]], settings: Settings, *, inline: bool
+    ) -> None:
+        self._settle = settle_round
+        self._window_s = settings.round_window_s
+        self._most = settings.round_dossiers_max
+        self._waiting: list[tuple[Filing | Refusal, asyncio.Future[Settled]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._thread = None if inline else ThreadPoolExecutor(1, "settle")
+        self._under_way: asyncio.Task[None] | None = None
+
+    async def join(self, outcome: Filing | Refusal) -> Settled:
+        """Wait for the round that this dossier is settled in. Raises `VaultAway`, `DatabaseAway`, `Poisonous`."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Settled] = loop.create_future()
+        self._waiting.append((outcome, future))
+        if len(self._waiting) >= self._most:
+            self._start()
+        elif self._timer is None:
+            self._timer = loop.call_later(self._window_s, self._start)
+        # A caller that hangs up does not take its dossier out of the round.
+        return await asyncio.shield(future)
+
+    def _start(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if not self._waiting or self._under_way is not None:
+            return
+        round_, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+        if self._thread is None:
+            self._answer(round_, self._outcomes([one for one, _ in round_]))
+            if self._waiting:
+                self._start()
+        else:
+            self._under_way = asyncio.ensure_future(self._in_thread(self._thread, round_))
+
+    async def _in_thread(
+        self, thread: ThreadPoolExecutor, round_: list[tuple[Filing | Refusal, asyncio.Future[Settled]]]
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            self._answer(round_, await loop.run_in_executor(thread, self._outcomes, [one for one, _ in round_]))
+        finally:
+            self._under_way = None
+            # What arrived meanwhile has waited long enough: it is the next round.
+            self._start()
+
+    def _outcomes(self, round_: list[Filing | Refusal]) -> list[Settled | Exception]:
+        """Settle together; when that fails for any reason but an absent store, one by one, so that one poisonous
+        dossier cannot sink its neighbours."""
+        try:
+            return list(self._settle(round_))
+        except STORE_AWAY as away:
+            return [away] * len(round_)
+        except Exception:
+            _LOG.exception("a round of %d failed and is settled one by one", len(round_))
+        outcomes: list[Settled | Exception] = []
+        for one in round_:
+            try:
+                outcomes += self._settle([one])
+            except STORE_AWAY as away:
+                outcomes.append(away)
+            except Exception as fault:
+                _LOG.exception("dossier %s cannot be settled", one.submission.sha256.hex())
+                poisonous = Poisonous(one.submission.sha256.hex())
+                poisonous.__cause__ = fault
+                outcomes.append(poisonous)
+        return outcomes
+
+    @staticmethod
+    def _answer(
+        round_: list[tuple[Filing | Refusal, asyncio.Future[Settled]]], outcomes: Sequence[Settled | Exception]
+    ) -> None:
+        for (_, future), outcome in zip(round_, outcomes, strict=True):
+            if future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+    async def close(self) -> None:
+        """Settle what still waits, then let the thread go."""
+        self._start()
+        while self._under_way is not None:
+            await asyncio.wait([self._under_way])
+        if self._thread is not None:
+            self._thread.shutdown()
+
+
+class Intake:
+    """The line and what it works with."""
+
+    def __init__(self, stores: Stores, tables: Tables, settings: Settings) -> None:
+        self.stores, self.tables = stores, tables
+        self._rounds = Rounds(lambda round_: settle(round_, self.stores, self.tables), settings, inline=stores.inline)
+        self._judges = ThreadPoolExecutor(1, "judge")
+        self._reads = None if stores.database.inline else ThreadPoolExecutor(1, "read")
+
+    async def receive(self, submission: Submission, caller: Caller) -> Settled:
+        """From bytes to receipt (or to the signed notice of a refusal): trying again is always safe.
+
+        Raises `VaultAway` or `DatabaseAway` when nothing was accepted, `Poisonous` when we are at fault.
+        """
+        # (3) These bytes were accepted before? Only a party of the dossier is told so.
+        if earlier := await self._read(self._earlier, submission.sha256, caller.client):
+            return Settled(earlier, fresh=False)
+        # (4–8) Judge.
+        outcome = await self.judge(submission, caller)
+        # (9–11) Keep, seal, commit; (12) only then may the caller be answered.
+        return await self._rounds.join(outcome)
+
+    async def judge(self, submission: Submission, caller: Caller) -> Filing | Refusal:
+        """Steps 4–8 alone: the same judgement, nothing kept."""
+        opened = await self._judge(submission, open_dossier, submission)
+        if isinstance(opened, Refusal):
+            return opened
+        known = await self._read(self._known, opened, caller.client)
+        return await self._judge(submission, judge, opened, known, self.tables)
+
+    def _earlier(self, sha256: bytes, client: str) -> journal.Dossier | None:
+        with self.stores.database.read() as tx:
+            found = journal.accepted(tx, [sha256]).get(sha256)
+            return found if found and journal.is_party(tx, client, found) else None
+
+    def _known(self, opened: Opened, client: str) -> Known:
+        on = opened.submission.received_at.astimezone(VIETNAM).date()
+        code = opened.header.unit_code
+        with self.stores.database.read() as tx:
+            return Known(unit=register.unit_at(tx, code, on), may_speak=journal.speaks_for(tx, client, code))
+
+    async def _judge(self, submission: Submission, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Small dossiers are judged in the loop, large ones one at a time in a thread."""
+        if len(submission.content) <= INLINE_BYTES_MAX:
+            return step(*args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._judges, lambda: step(*args, **kwargs))
+
+    async def _read(self, look: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """The embedded database is read in the loop, one behind a network in a thread."""
+        if self._reads is None:
+            return look(*args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._reads, lambda: look(*args, **kwargs))
+
+    async def close(self) -> None:
+        """Answer everyone who still waits, then let the threads go."""
+        await self._rounds.close()
+        self._judges.shutdown()
+        if self._reads is not None:
+            self._reads.shutdown()

@@ -1,0 +1,169 @@
+"""The statements that we make, and their exact bytes: the receipt of what was accepted, the notice of what was refused.
+
+A statement is a compact JWS (RFC 7515) over JSON. It is made once, kept to the byte and never written again; what is
+learnt later is a document of its own that names it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from gateway.clock import rfc3339
+from gateway.judge import overall
+from signing.seal import seal_jws
+
+if TYPE_CHECKING:
+    from gateway.judge import Filing, Refusal
+    from schemas.findings import Finding
+    from signing.indication import Verdict
+    from signing.seal import Signer
+
+RECEIPT_TYPE = "motcua-receipt+jws"
+NOTICE_TYPE = "motcua-notice+jws"
+# A notice names this many findings; the whole list is in the answer and in the journal.
+NOTICE_FINDINGS_MAX = 50
+
+
+class SignerNamed(Struct, frozen=True):
+    """Whose certificate signed the envelope."""
+
+    certificate_sha256: str
+    tax_code: str
+
+
+class Receipt(Struct, frozen=True, kw_only=True):
+    """What a receipt says. It is issued only after everything it says is durable.
+
+    `log` and `log_by` are null until this gateway keeps a transparency log: nothing is promised that is not kept.
+    """
+
+    receipt: str
+    dossier: str
+    received_at: str
+    sha256: str
+    size_bytes: int
+    channel: str
+    procedure: str
+    procedure_version: str
+    unit: str
+    tax_code: str
+    period: str
+    batch: int
+    follows: str | None
+    submitter: str
+    signer: SignerNamed | None
+    verdict: str
+    policy: str
+    schema_versions: tuple[str, ...]
+    receiving_office: str
+    competent_office: str
+    routing_rule: str
+    routing_table: str
+    due_at: str | None
+    calendar: str | None
+    log: str | None = None
+    log_by: str | None = None
+
+
+class FindingNamed(Struct, frozen=True, omit_defaults=True):
+    """A finding in a notice: enough to prove what was said."""
+
+    code: str
+    file: str = ""
+    form: str = ""
+    row: int | None = None
+    column: str = ""
+    message: str = ""
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """What a notice of refusal says: these bytes came then, and this was wrong with them. The bytes were not kept."""
+
+    notice: str
+    dossier: str
+    received_at: str
+    sha256: str
+    size_bytes: int
+    submitter: str
+    procedure: str
+    unit: str
+    code: str
+    verdict: str | None
+    sub_indication: str | None
+    policy: str
+    findings_count: int
+    findings: tuple[FindingNamed, ...]
+
+
+def receipt(
+    filing: Filing, *, number: str, dossier: str, batch: int, follows: str | None, receiving_office: str, seal: Signer
+) -> str:
+    """Seal the receipt of an accepted dossier. Raises what the seal's key store raises; then nothing was said."""
+    submission, verdict = filing.submission, filing.verdicts[0]
+    payload = Receipt(
+        receipt=number,
+        dossier=dossier,
+        received_at=rfc3339(submission.received_at),
+        sha256=submission.sha256.hex(),
+        size_bytes=len(submission.content),
+        channel=submission.channel,
+        procedure=filing.procedure.code,
+        procedure_version=filing.procedure.version,
+        unit=filing.unit,
+        tax_code=filing.tax_code,
+        period=filing.period,
+        batch=batch,
+        follows=follows,
+        submitter=submission.submitter,
+        signer=_signer(verdict, filing.tax_code),
+        verdict=verdict.indication.value,
+        policy=verdict.policy,
+        schema_versions=filing.schema_versions,
+        receiving_office=receiving_office,
+        competent_office=filing.route.competent_office,
+        routing_rule=filing.route.rule,
+        routing_table=filing.route.table_version,
+        due_at=rfc3339(filing.due.due_at) if filing.due else None,
+        calendar=filing.due.calendar if filing.due else None,
+    )
+    return seal_jws(seal, msgspec.json.encode(payload), RECEIPT_TYPE)
+
+
+def notice(refusal: Refusal, *, number: str, dossier: str, policy: str, seal: Signer) -> str:
+    """Seal the notice of a refusal."""
+    submission, verdict = refusal.submission, overall(refusal.verdicts)
+    payload = Notice(
+        notice=number,
+        dossier=dossier,
+        received_at=rfc3339(submission.received_at),
+        sha256=submission.sha256.hex(),
+        size_bytes=len(submission.content),
+        submitter=submission.submitter,
+        procedure=refusal.procedure,
+        unit=refusal.unit,
+        code=refusal.code,
+        verdict=verdict.indication.value if verdict else None,
+        sub_indication=verdict.sub_indication.value if verdict and verdict.sub_indication else None,
+        policy=policy,
+        findings_count=len(refusal.findings),
+        findings=tuple(_named(finding) for finding in refusal.findings[:NOTICE_FINDINGS_MAX]),
+    )
+    return seal_jws(seal, msgspec.json.encode(payload), NOTICE_TYPE)
+
+
+def _signer(verdict: Verdict, tax_code: str) -> SignerNamed | None:
+    return SignerNamed(verdict.signer.certificate_sha256, tax_code) if verdict.signer else None
+
+
+def _named(finding: Finding) -> FindingNamed:
+    return FindingNamed(
+        code=finding.code,
+        file=finding.file,
+        form=finding.form,
+        row=finding.row,
+        column=finding.column,
+        message=finding.message_vi,
+    )

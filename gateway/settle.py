@@ -1,0 +1,275 @@
+"""Steps 9 to 11: keep, seal, commit. A round of judged dossiers becomes durable together.
+
+Keep: the accepted bytes are locked, each under its own key, and put into one pack that survives a power cut. Then, in
+one transaction that holds its turn: bytes accepted before are recognised, batches and numbers given, statements sealed,
+everything written, committed. Only then may anyone be answered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from gateway import ids, receipt, states
+from gateway.clock import VIETNAM, to_us
+from gateway.judge import Filing, Refusal
+from gateway.report import keep_report, report_of
+from storage import journal, work
+from storage.vault import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import sqlalchemy as sa
+
+    from gateway.judge import Submission, Tables
+    from signing.seal import Signer
+    from storage.cipher import Cipher, Locked
+    from storage.database import Database
+    from storage.vault import Place, Vault
+
+
+class Settled(Struct, frozen=True):
+    """A dossier as the journal has it now. `fresh` is false when these bytes had been accepted before."""
+
+    dossier: journal.Dossier
+    fresh: bool
+
+
+class Kept(Struct, frozen=True):
+    """Bytes that are durable already, though nothing points at them yet."""
+
+    locked: Locked
+    place: Place
+
+
+class _Ledger(Struct, frozen=True):
+    """The rows of one round, gathered before they are written."""
+
+    dossiers: list[journal.Dossier] = []
+    parts: list[journal.Part] = []
+    events: list[journal.Event] = []
+    leaves: list[journal.LogEntry] = []
+    works: list[work.Work] = []
+
+
+class Stores(Struct, frozen=True, kw_only=True):
+    """Where things are kept, and the key that seals what we say."""
+
+    database: Database
+    vault: Vault
+    cipher: Cipher
+    seal: Signer
+    gateway_unit: str
+
+    @property
+    def inline(self) -> bool:
+        """Whether a round is short enough for the event loop: true on the embedded default."""
+        return self.database.inline and self.vault.inline
+
+
+def settle(round_: Sequence[Filing | Refusal], stores: Stores, tables: Tables) -> list[Settled]:
+    """Settle a round; the answers stand in the order of the round.
+
+    Raises `VaultAway`, `DatabaseAway` or what the seal raises: then nothing was promised to anyone, and trying again
+    is safe. Anything else means that one dossier of the round is poisonous.
+    """
+    kept = _keep(round_, stores)
+    with stores.database.begin() as tx:
+        turn = journal.take_turn(tx)
+        settled = _Round(tx, turn, stores, tables, kept).enter(round_)
+        journal.end_turn(tx, turn)
+    return settled
+
+
+def _keep(round_: Sequence[Filing | Refusal], stores: Stores) -> dict[bytes, Kept]:
+    """(9) One pack for the round; the same bytes once."""
+    contents = {one.submission.sha256: one.submission.content for one in round_ if isinstance(one, Filing)}
+    locked = {sha256: stores.cipher.lock(content, sha256) for sha256, content in contents.items()}
+    if not locked:
+        return {}
+    places = stores.vault.put_many([Entry(sha256, one.body) for sha256, one in locked.items()])
+    return {sha256: Kept(one, place) for (sha256, one), place in zip(locked.items(), places, strict=True)}
+
+
+class _Round:
+    """(10, 11) The part of a round that happens inside its one transaction."""
+
+    def __init__(
+        self, tx: sa.Connection, turn: journal.Turn, stores: Stores, tables: Tables, kept: dict[bytes, Kept]
+    ) -> None:
+        self.tx, self.turn, self.stores, self.tables, self.kept = tx, turn, stores, tables, kept
+        self.ledger = _Ledger()
+        self.batches: dict[tuple[str, str, str], int] = {}
+
+    def enter(self, round_: Sequence[Filing | Refusal]) -> list[Settled]:
+        """Everything of the round, in its order, and the rows in one go."""
+        known = journal.accepted(self.tx, list(self.kept)) if self.kept else {}
+        numbers = self._numbers(round_, known)
+        settled: list[Settled] = []
+        for one in round_:
+            sha256 = one.submission.sha256
+            if isinstance(one, Refusal):
+                settled.append(Settled(self._refuse(one, numbers.pop()), fresh=True))
+            elif earlier := known.get(sha256):
+                settled.append(Settled(earlier, fresh=False))
+            else:
+                known[sha256] = self._accept(one, numbers.pop())
+                settled.append(Settled(known[sha256], fresh=True))
+        ledger = self.ledger
+        journal.enter(self.tx, ledger.dossiers, ledger.parts, ledger.events, ledger.leaves)
+        work.offer(self.tx, ledger.works)
+        return settled
+
+    def _numbers(self, round_: Sequence[Filing | Refusal], known: dict[bytes, journal.Dossier]) -> list[str]:
+        """Receipt and notice numbers for what is new in the round, the first to be given last in the list."""
+        new = {id(one): one for one in round_ if isinstance(one, Refusal)} | {
+            one.submission.sha256: one
+            for one in reversed(round_)
+            if isinstance(one, Filing) and one.submission.sha256 not in known
+        }
+        # One series a round: a round that spans midnight is numbered under the day on which it began.
+        day = min(one.submission.received_at for one in round_).astimezone(VIETNAM).date()
+        if not new:
+            return []
+        unit = self.stores.gateway_unit
+        first = journal.reserve(self.tx, ids.series("statement", unit, day), len(new))
+        return [ids.receipt_number(unit, day, first + n) for n in reversed(range(len(new)))]
+
+    def _accept(self, filing: Filing, number: str) -> journal.Dossier:
+        submission = filing.submission
+        batch, follows = self._batch(filing)
+        dossier_id = ids.dossier_id(submission.sha256)
+        # (10) The statement is sealed; it is not spoken before the commit.
+        statement = receipt.receipt(
+            filing,
+            number=number,
+            dossier=dossier_id,
+            batch=batch,
+            follows=follows,
+            receiving_office=self.tables.receiving_office,
+            seal=self.stores.seal,
+        )
+        kept = self.kept[submission.sha256]
+        seq = self.turn.next()
+        dossier = journal.Dossier(
+            id=dossier_id,
+            seq=seq,
+            state=states.after(None, "accepted").value,
+            sha256=submission.sha256,
+            size_bytes=len(submission.content),
+            channel=submission.channel,
+            procedure=filing.procedure.code,
+            procedure_version=filing.procedure.version,
+            unit=filing.unit,
+            tax_code=filing.tax_code,
+            period=filing.period,
+            batch=batch,
+            follows=follows,
+            submitter=submission.submitter,
+            received_at_us=to_us(submission.received_at),
+            due_at_us=to_us(filing.due.due_at) if filing.due else None,
+            competent_office=filing.route.competent_office,
+            statement_number=number,
+            statement=statement,
+            report=keep_report(report_of(filing.verdicts, filing.findings)),
+            pack=kept.place.pack,
+            pack_offset=kept.place.offset,
+            pack_length=kept.place.length,
+            wrapped_key=kept.locked.wrapped_key,
+        )
+        self.ledger.dossiers.append(dossier)
+        self.ledger.parts.extend(
+            journal.Part(dossier=dossier_id, **msgspec.structs.asdict(part)) for part in filing.parts
+        )
+        self._event(
+            dossier, "accepted", seq, {"receipt": number, "follows": follows} if follows else {"receipt": number}
+        )
+        self.ledger.leaves.append(journal.LogEntry(seq, ids.leaf(statement)))
+        self.ledger.works.append(
+            work.Work(
+                dossier=dossier_id,
+                offered_seq=seq,
+                office=dossier.competent_office,
+                state="offered",
+                due_at_us=dossier.due_at_us,
+                attempt=0,
+                lease=None,
+                holder=None,
+                lease_until_us=None,
+            )
+        )
+        return dossier
+
+    def _batch(self, filing: Filing) -> tuple[int, str | None]:
+        """The batch (đợt): asked for, else the next; and the dossier that already stands under it, if any."""
+        key = (filing.unit, filing.procedure.code, filing.period)
+        asked = filing.submission.batch
+        if asked is None:
+            last = self.batches.get(key)
+            self.batches[key] = (journal.last_batch(self.tx, *key) if last is None else last) + 1
+            return self.batches[key], None
+        last = self.batches.get(key)
+        if last is not None:
+            self.batches[key] = max(last, asked)
+        in_round = [d for d in self.ledger.dossiers if (d.unit, d.procedure, d.period, d.batch) == (*key, asked)]
+        earlier = in_round[-1].id if in_round else journal.latest_of_batch(self.tx, *key, asked)
+        if last is None:
+            self.batches[key] = max(journal.last_batch(self.tx, *key), asked)
+        return asked, earlier
+
+    def _refuse(self, refusal: Refusal, number: str) -> journal.Dossier:
+        submission: Submission = refusal.submission
+        dossier_id = ids.refusal_id()
+        statement = receipt.notice(
+            refusal, number=number, dossier=dossier_id, policy=self.tables.policy.id, seal=self.stores.seal
+        )
+        seq = self.turn.next()
+        dossier = journal.Dossier(
+            id=dossier_id,
+            seq=seq,
+            state=states.after(None, "refused").value,
+            sha256=submission.sha256,
+            size_bytes=len(submission.content),
+            channel=submission.channel,
+            procedure=refusal.procedure,
+            procedure_version="",
+            # What a refused dossier says of its unit proves nothing: only its submitter sees it.
+            unit="",
+            tax_code="",
+            period=refusal.period,
+            batch=0,
+            follows=None,
+            submitter=submission.submitter,
+            received_at_us=to_us(submission.received_at),
+            due_at_us=None,
+            competent_office="",
+            statement_number=number,
+            statement=statement,
+            report=keep_report(report_of(refusal.verdicts, refusal.findings, refusal.code)),
+            pack=None,
+            pack_offset=None,
+            pack_length=None,
+            wrapped_key=None,
+        )
+        self.ledger.dossiers.append(dossier)
+        self._event(dossier, "refused", seq, {"notice": number, "code": refusal.code})
+        self.ledger.leaves.append(journal.LogEntry(seq, ids.leaf(statement)))
+        return dossier
+
+    def _event(self, dossier: journal.Dossier, fact: str, seq: int, detail: dict[str, str]) -> None:
+        self.ledger.events.append(
+            journal.Event(
+                seq=seq,
+                dossier=dossier.id,
+                type=fact,
+                at_us=dossier.received_at_us,
+                actor="gateway",
+                detail=msgspec.json.encode(detail).decode(),
+                unit=dossier.unit,
+                submitter=dossier.submitter,
+                office=dossier.competent_office,
+            )
+        )

@@ -1,0 +1,192 @@
+"""What an attachment really is, told by its bytes and not by its name. Nothing is unpacked."""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from schemas.findings import Finding, Place, finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from schemas.catalogue import Attachments
+
+# Bounds for the table of contents of a DOCX or XLSX; nothing behind it is read.
+ZIP_ENTRIES_MAX: Final = 5_000
+ZIP_DIRECTORY_BYTES_MAX: Final = 2 * 1024 * 1024
+ZIP_UNPACKED_BYTES_MAX: Final = 512 * 1024 * 1024
+_ZIP_COMMENT_BYTES_MAX: Final = 0xFFFF
+_TAIL_BYTES: Final = 2048
+_HEAD_BYTES: Final = 1024
+
+_END: Final = struct.Struct("<4s4H2LH")  # APPNOTE 6.3.10 §4.3.16
+_ENTRY: Final = struct.Struct("<4s6H3L5H2L")  # APPNOTE 6.3.10 §4.3.12
+
+
+class Content(Struct, frozen=True):
+    """What bytes are. `ending` is the usual one; `fault` says in both languages why they cannot be used, if so."""
+
+    kind: str
+    name_vi: str
+    name_en: str
+    ending: str = ""
+    program: bool = False
+    macro: bool = False
+    fault_vi: str = ""
+    fault_en: str = ""
+
+
+_SAME: Final = {".jpeg": ".jpg", ".tiff": ".tif"}
+_PROGRAM_NAME: Final = re.compile(r"\.(exe|dll|scr|com|bat|cmd|vbs|vbe|js|jse|wsf|hta|ps1|msi|lnk|jar)$", re.IGNORECASE)
+_SIGNATURES: Final = (
+    (b"MZ", Content("program", "chương trình Windows", "a Windows program", ".exe", program=True)),
+    (b"\x7fELF", Content("program", "chương trình Linux", "a Linux program", "", program=True)),
+    (b"\xcf\xfa\xed\xfe", Content("program", "chương trình macOS", "a macOS program", "", program=True)),
+    (b"\xce\xfa\xed\xfe", Content("program", "chương trình macOS", "a macOS program", "", program=True)),
+    (
+        b"\xca\xfe\xba\xbe",
+        Content("program", "chương trình Java hoặc macOS", "a Java or macOS program", "", program=True),
+    ),
+    (b"#!", Content("program", "tập lệnh", "a script", ".sh", program=True)),
+    (
+        b"L\x00\x00\x00\x01\x14\x02\x00",
+        Content("program", "lối tắt Windows", "a Windows shortcut", ".lnk", program=True),
+    ),
+    (b"GIF8", Content("gif", "ảnh GIF", "a GIF picture", ".gif")),
+    (b"BM", Content("bmp", "ảnh BMP", "a BMP picture", ".bmp")),
+    (b"RIFF", Content("riff", "ảnh WebP hoặc tệp âm thanh", "a WebP picture or a sound", ".webp")),
+    (b"\xd0\xcf\x11\xe0", Content("ole", "tệp Office đời cũ (DOC, XLS)", "an old Office file (DOC, XLS)", ".doc")),
+    (b"Rar!", Content("rar", "tệp nén RAR", "a RAR archive", ".rar")),
+    (b"7z\xbc\xaf", Content("7z", "tệp nén 7z", "a 7z archive", ".7z")),
+    (b"\x1f\x8b", Content("gz", "tệp nén gzip", "a gzip archive", ".gz")),
+    (b"{\\rtf", Content("rtf", "văn bản RTF", "an RTF text", ".rtf")),
+)
+_PDF: Final = Content("pdf", "PDF", "PDF", ".pdf")
+_PNG: Final = Content("png", "ảnh PNG", "a PNG picture", ".png")
+_JPEG: Final = Content("jpeg", "ảnh JPEG", "a JPEG picture", ".jpg")
+_TIFF: Final = Content("tiff", "ảnh TIFF", "a TIFF picture", ".tif")
+_HTML: Final = Content("html", "trang web hoặc tập lệnh HTML", "a web page or HTML script", ".html")
+_XML: Final = Content("xml", "tệp XML", "an XML file", ".xml")
+
+
+def sniff(content: bytes) -> Content | None:
+    """What these bytes are, or None when no kind is recognised. Reads the beginning, the end and a ZIP's directory only."""
+    head, tail = content[:_HEAD_BYTES], content[-_TAIL_BYTES:]
+    # ISO 32000-1 §7.5.2 and Annex H: readers take a header a little way in; here only blanks or a mark may precede it.
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"%PDF-"):
+        return _whole(_PDF, whole=b"%%EOF" in tail)
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _whole(_PNG, whole=head[12:16] == b"IHDR" and b"IEND\xaeB`\x82" in tail)
+    if head.startswith(b"\xff\xd8\xff"):
+        return _whole(_JPEG, whole=b"\xff\xd9" in tail)
+    if head.startswith((b"II*\x00", b"MM\x00*")):
+        (first,) = struct.unpack("<L" if head.startswith(b"II") else ">L", head[4:8].ljust(4, b"\0"))
+        return _whole(_TIFF, whole=8 <= first < len(content))
+    if head.startswith(b"PK\x03\x04"):
+        return _package(content)
+    for mark, found in _SIGNATURES:
+        if head.startswith(mark):
+            return found
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<script", b"<svg")):
+        return _HTML
+    return _XML if text.startswith(b"<?xml") else None
+
+
+def check(content: bytes, *, name: str, kind: str, number: int, allowed: Attachments) -> list[Finding]:
+    """Hold an attachment against what it is called and against what the procedure allows. [] when good."""
+    place = Place(file=name, form=allowed.code, pointer=f"/Hoso/NoiDung/ThongTinHoSo/ToKhais/FileToKhai[{number}]")
+    found: list[Finding] = []
+    if kind not in allowed.kinds:
+        found.append(
+            finding("attachment-kind-not-allowed", place, value=kind, name=name, allowed=", ".join(allowed.kinds)),
+        )
+    if len(content) > allowed.size_bytes_max:
+        mib, mib_max = f"{len(content) / 1_048_576:.1f}", f"{allowed.size_bytes_max / 1_048_576:g}"
+        found.append(finding("attachment-too-large", place, name=name, size_mib=mib, size_mib_max=mib_max))
+    seen = sniff(content)
+    if seen is None:
+        if kind in allowed.kinds:
+            found.append(finding("attachment-content-unknown", place, value=kind, name=name))
+        return found
+    told = {"found_vi": seen.name_vi, "found_en": seen.name_en}
+    if seen.program:
+        found.append(finding("attachment-executable", place, told, value=kind, name=name))
+    elif seen.ending != _SAME.get(kind, kind) and kind in allowed.kinds:
+        found.append(
+            finding("attachment-content-mismatch", place, told, value=kind, name=name, expected=seen.ending or "?"),
+        )
+    if seen.macro:
+        found.append(finding("attachment-macro", place, value=kind, name=name))
+    if seen.fault_vi:
+        faults = {"found_vi": seen.fault_vi, "found_en": seen.fault_en}
+        found.append(finding("attachment-damaged", place, faults, value=kind, name=name))
+    return found
+
+
+def _whole(content: Content, *, whole: bool) -> Content:
+    if whole:
+        return content
+    return Content(
+        content.kind,
+        content.name_vi,
+        content.name_en,
+        content.ending,
+        fault_vi=f"{content.name_vi} không có phần cuối hoặc phần đầu hợp lệ",
+        fault_en=f"{content.name_en} without its proper beginning or end",
+    )
+
+
+def _package(content: bytes) -> Content:
+    """Tell DOCX and XLSX from other ZIP files by the names in the directory (ISO/IEC 29500-2)."""
+    try:
+        entries = list(_directory(content))
+    except (ValueError, struct.error):
+        return Content(
+            "zip",
+            "tệp nén ZIP",
+            "a ZIP archive",
+            ".zip",
+            fault_vi="mục lục ZIP bị hỏng",
+            fault_en="its ZIP directory is broken",
+        )
+    names = {name for name, _ in entries}
+    macro = any(name.endswith("vbaProject.bin") for name in names)
+    fault_vi = fault_en = ""
+    if sum(size for _, size in entries) > ZIP_UNPACKED_BYTES_MAX:
+        fault_vi, fault_en = "bung ra lớn bất thường", "it unpacks to an unreasonable size"
+    if program := next((name for name in sorted(names) if _PROGRAM_NAME.search(name)), ""):
+        return Content("program", f"tệp nén chứa {program}", f"an archive that holds {program}", ".zip", program=True)
+    kind, name, ending = "zip", "ZIP", ".zip"
+    if "[Content_Types].xml" in names:
+        for part, office in (
+            ("word/document.xml", "docx"),
+            ("xl/workbook.xml", "xlsx"),
+            ("ppt/presentation.xml", "pptx"),
+        ):
+            if part in names:
+                kind, name, ending = office, office.upper(), f".{office}"
+    return Content(kind, f"tệp {name}", f"a {name} file", ending, macro=macro, fault_vi=fault_vi, fault_en=fault_en)
+
+
+def _directory(content: bytes) -> Iterator[tuple[str, int]]:
+    """Name and unpacked size of each entry. Raises ValueError or struct.error when the directory is broken or unbounded."""
+    at = content.rfind(b"PK\x05\x06", max(0, len(content) - _ZIP_COMMENT_BYTES_MAX - _END.size))
+    if at < 0:
+        raise ValueError("no end record")
+    _, _, _, _, count, size, offset, _ = _END.unpack_from(content, at)
+    if count > ZIP_ENTRIES_MAX or size > ZIP_DIRECTORY_BYTES_MAX or offset + size > at:
+        raise ValueError("directory out of bounds")
+    position = offset
+    for _ in range(count):
+        fields = _ENTRY.unpack_from(content, position)
+        if fields[0] != b"PK\x01\x02":
+            raise ValueError("no entry here")
+        unpacked, name_length, extra, comment = fields[9], fields[10], fields[11], fields[12]
+        start = position + _ENTRY.size
+        yield content[start : start + name_length].decode("utf-8", "replace"), unpacked
+        position = start + name_length + extra + comment

@@ -1,0 +1,67 @@
+"""Base64 read strictly: what one program calls content, every other program must call the same content."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from typing import Final
+
+_BLANKS: Final = re.compile(r"[ \t\r\n]+")
+_OUTSIDE: Final = re.compile(r"[^A-Za-z0-9+/= \t\r\n]")
+_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_GROUP_CHARACTERS: Final = 4
+
+
+class BrokenBase64(ValueError):
+    """Not base64. `reason` is a word of ours, `position` counts characters from 1, `character` is the offender."""
+
+    def __init__(self, reason: str, position: int = 0, character: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.position = position
+        self.character = character
+
+
+def decode(text: str) -> bytes:
+    """Decode base64 (RFC 4648 §4): groups of four, XML blanks between groups only, padding right, spare bits zero.
+
+    Raises BrokenBase64; the same text always raises the same.
+    """
+    try:
+        content = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        joined = _joined(text)
+        try:
+            content = binascii.a2b_base64(joined, strict_mode=True)
+        except ValueError:
+            raise _broken(joined) from None
+        text = joined
+    if text.endswith("=") and not _spare_bits_are_zero(text):
+        raise BrokenBase64("spare-bits", len(text))
+    return content
+
+
+def _joined(text: str) -> str:
+    """Take the blanks out, if they stand between whole groups."""
+    if stray := _OUTSIDE.search(text):
+        raise BrokenBase64("character", stray.start() + 1, stray[0])
+    pieces = [piece for piece in _BLANKS.split(text) if piece]
+    written = 0
+    for number, piece in enumerate(pieces, 1):
+        written += len(piece)
+        if written % _GROUP_CHARACTERS:
+            raise BrokenBase64("truncated" if number == len(pieces) else "blank-in-group", written)
+    return "".join(pieces)
+
+
+def _spare_bits_are_zero(text: str) -> bool:
+    """RFC 4648 §3.5: the bits of the last letter that no byte uses are zero, so that content has one spelling."""
+    padding = 2 if text.endswith("==") else 1
+    sextet = _ALPHABET.index(text[-padding - 1])
+    return sextet & ((1 << (2 * padding)) - 1) == 0
+
+
+def _broken(text: str) -> BrokenBase64:
+    if len(text) % _GROUP_CHARACTERS:
+        return BrokenBase64("truncated", len(text))
+    return BrokenBase64("padding", text.find("=") + 1)

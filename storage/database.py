@@ -1,0 +1,139 @@
+"""The database behind the journal: one engine, two dialects, one writer at a time.
+
+SQLite (WAL, synchronous FULL) is the embedded default, PostgreSQL the real thing. A write transaction is taken with
+`begin`, a consistent look with `read`; rooms are handed the open connection (`tx`) and never commit.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine import make_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+CONNECT_TIMEOUT_S = 3
+# How long a writer waits for its turn before the caller is told to come back.
+TURN_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_S = 20
+POOL_CONNECTIONS_MAX = 8
+
+
+class DatabaseAway(Exception):  # noqa: N818 - named for what happened
+    """The database cannot be reached, is full, or did not give us our turn in time.
+
+    Nothing of the transaction was kept as far as we know; a commit whose answer was lost may have been kept, so trying
+    again must go by the digest. Trying again is safe.
+    """
+
+
+class Database:
+    """An open database. `inline` says that a transaction is short enough to run in the event loop."""
+
+    def __init__(self, engine: sa.Engine, turnstile: Path | None) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self.inline = self.dialect == "sqlite"
+        self._turnstile = os.open(turnstile, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) if turnstile else None
+
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A write transaction: committed when the block ends, rolled back when it raises.
+
+        SQLite's writers queue at a kernel lock (`flock`), which wakes the next one at once, where SQLite itself would
+        sleep and try again. Raises `DatabaseAway`.
+        """
+        with self._translated():
+            if self._turnstile is not None:
+                fcntl.flock(self._turnstile, fcntl.LOCK_EX)
+            try:
+                with self.engine.connect() as tx:
+                    tx.execution_options(motcua_write=True)
+                    with tx.begin():
+                        yield tx
+            finally:
+                if self._turnstile is not None:
+                    fcntl.flock(self._turnstile, fcntl.LOCK_UN)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A consistent look that changes nothing. Raises `DatabaseAway`."""
+        with self._translated(), self.engine.connect() as tx:
+            yield tx
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+            raise DatabaseAway(str(getattr(error, "orig", error)).strip().splitlines()[0]) from error
+        except exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseAway(str(error.orig).strip().splitlines()[0]) from error
+            raise
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+        if self._turnstile is not None:
+            os.close(self._turnstile)
+            self._turnstile = None
+
+
+def open_database(url: str, password: str | None = None) -> Database:
+    """Open `sqlite:///path` or `postgresql://…` (driver psycopg 3). Does not migrate; raises ValueError for others."""
+    target = make_url(url)
+    if password is not None:
+        target = target.set(password=password)
+    if target.get_backend_name() == "sqlite":
+        return _open_sqlite(target)
+    if target.get_backend_name() == "postgresql":
+        return _open_postgresql(target)
+    raise ValueError(f"neither sqlite nor postgresql: {target.get_backend_name()}")
+
+
+def _open_sqlite(target: sa.URL) -> Database:
+    if not target.database:
+        raise ValueError("an SQLite database needs a file: sqlite:///path")
+    path = Path(target.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(
+        target, connect_args={"check_same_thread": False, "timeout": TURN_TIMEOUT_S}, pool_size=POOL_CONNECTIONS_MAX
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        # The driver's own BEGIN is late and deferred; we say ourselves when a transaction starts.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("motcua_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return Database(engine, path.with_name(path.name + ".turn"))
+
+
+def _open_postgresql(target: sa.URL) -> Database:
+    limits = f"-c lock_timeout={TURN_TIMEOUT_S}s -c statement_timeout={STATEMENT_TIMEOUT_S}s"
+    engine = sa.create_engine(
+        target.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": limits, "application_name": "motcua"},
+        pool_size=POOL_CONNECTIONS_MAX,
+        pool_timeout=TURN_TIMEOUT_S,
+    )
+    return Database(engine, None)

@@ -1,0 +1,315 @@
+"""The journal: what was accepted, what was refused and every fact since, in the order in which it was committed.
+
+Every function takes the open transaction `tx` and never commits. Facts are numbered by a `Turn`: the row that holds
+the last number stays locked until the transaction ends, so numbers are given in commit order, without gaps, and a
+reader who has seen number n has seen everything up to n.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import UNSET, Struct, UnsetType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+EVENTS_A_PAGE_MAX = 500
+DOSSIERS_A_PAGE_MAX = 200
+
+
+class Dossier(Struct, frozen=True, kw_only=True):
+    """One dossier as the journal keeps it. Times are microseconds since 1970 UTC.
+
+    `statement` is the signed receipt (or, for a refused one, the signed notice), kept to the byte. `report` is the
+    verdicts and findings as JSON. A refused dossier has no place in the vault: its bytes were not kept.
+    """
+
+    id: str
+    seq: int
+    state: str
+    sha256: bytes
+    size_bytes: int
+    channel: str
+    procedure: str
+    procedure_version: str
+    unit: str
+    tax_code: str
+    period: str
+    batch: int
+    follows: str | None
+    submitter: str
+    received_at_us: int
+    due_at_us: int | None
+    competent_office: str
+    statement_number: str
+    statement: str
+    report: str
+    pack: str | None
+    pack_offset: int | None
+    pack_length: int | None
+    wrapped_key: bytes | None
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One file inside a dossier, as it was named in the envelope; `sha256` is of its decoded bytes."""
+
+    dossier: str
+    number: int
+    form: str
+    name: str
+    kind: str
+    size_bytes: int
+    sha256: bytes
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """A fact about a dossier, in the past tense, never changed. `detail` is JSON."""
+
+    seq: int
+    dossier: str
+    type: str
+    at_us: int
+    actor: str
+    detail: str
+    unit: str
+    submitter: str
+    office: str
+
+
+class LogEntry(Struct, frozen=True):
+    """A leaf that waits for the transparency log: the SHA-256 of a signed statement."""
+
+    seq: int
+    leaf: bytes
+
+
+class Turn:
+    """The right to number facts, held until the transaction ends."""
+
+    def __init__(self, head: int) -> None:
+        self.head = head
+
+    def next(self) -> int:
+        """The next number in commit order."""
+        self.head += 1
+        return self.head
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """Whose dossiers a caller may see: its own submissions and its units', or its offices', or everything."""
+
+    client: str = ""
+    offices: tuple[str, ...] = ()
+    everything: bool = False
+
+
+def _columns(struct: type[Struct]) -> tuple[str, ...]:
+    return struct.__struct_fields__
+
+
+def _insert(table: str, struct: type[Struct]) -> sa.TextClause:
+    columns = _columns(struct)
+    return sa.text(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(':' + name for name in columns)})")  # noqa: S608 - names are ours
+
+
+_INSERT_DOSSIER = _insert("dossier", Dossier)
+_INSERT_PART = _insert("part", Part)
+_INSERT_EVENT = _insert("event", Event)
+_INSERT_LOG_ENTRY = _insert("log_entry", LogEntry)
+_DOSSIER = ", ".join("d." + name for name in _columns(Dossier))
+_EVENT = ", ".join("e." + name for name in _columns(Event))
+
+
+def _each(rows: Iterable[Struct]) -> list[dict[str, object]]:
+    return [msgspec.structs.asdict(row) for row in rows]
+
+
+def _dossier(row: sa.Row[tuple[object, ...]]) -> Dossier:
+    return msgspec.convert(dict(row._mapping), Dossier)  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def take_turn(tx: sa.Connection) -> Turn:
+    """Wait for our turn to number facts. Held until `tx` ends; others wait meanwhile, so keep it short."""
+    head = tx.execute(sa.text("UPDATE ordinal SET value = value WHERE name = 'commit' RETURNING value")).scalar_one()
+    return Turn(head)
+
+
+def end_turn(tx: sa.Connection, turn: Turn) -> None:
+    """Write the last number given. Must be the last statement before the commit of a transaction that took a turn."""
+    tx.execute(sa.text("UPDATE ordinal SET value = :head WHERE name = 'commit'"), {"head": turn.head})
+
+
+def head(tx: sa.Connection) -> int:
+    """The number of the last committed fact: nothing up to it is missing, now or later."""
+    value: int = tx.execute(sa.text("SELECT value FROM ordinal WHERE name = 'commit'")).scalar_one()
+    return value
+
+
+def reserve(tx: sa.Connection, name: str, count: int) -> int:
+    """Take `count` numbers of the series `name`; returns the first. A rolled-back transaction gives them back."""
+    last: int = tx.execute(
+        sa.text(
+            "INSERT INTO ordinal (name, value) VALUES (:name, :count)"
+            " ON CONFLICT (name) DO UPDATE SET value = ordinal.value + :count RETURNING value"
+        ),
+        {"name": name, "count": count},
+    ).scalar_one()
+    return last - count + 1
+
+
+_SAME_CONTENT = sa.text(
+    f"SELECT {_DOSSIER} FROM dossier d WHERE d.sha256 IN :digests AND d.state <> 'refused'"  # noqa: S608 - names are ours
+).bindparams(sa.bindparam("digests", expanding=True))
+
+
+def accepted(tx: sa.Connection, digests: Sequence[bytes]) -> dict[bytes, Dossier]:
+    """The dossiers that were accepted with these very bytes."""
+    found = tx.execute(_SAME_CONTENT, {"digests": list(digests)})
+    return {dossier.sha256: dossier for dossier in map(_dossier, found)}
+
+
+def is_party(tx: sa.Connection, client: str, dossier: Dossier) -> bool:
+    """Whether this employer or I-VAN submitted the dossier or speaks for its unit."""
+    return dossier.submitter == client or speaks_for(tx, client, dossier.unit)
+
+
+def speaks_for(tx: sa.Connection, client: str, unit: str) -> bool:
+    """Whether the client is registered for the unit."""
+    row = tx.execute(
+        sa.text("SELECT 1 FROM client_unit WHERE client = :client AND unit = :unit"), {"client": client, "unit": unit}
+    )
+    return row.first() is not None
+
+
+_LAST_BATCH = sa.text(
+    "SELECT d.batch FROM dossier d WHERE d.unit = :unit AND d.procedure = :procedure AND d.period = :period"
+    " AND d.state <> 'refused' ORDER BY d.batch DESC LIMIT 1"
+)
+_SAME_BATCH = sa.text(
+    "SELECT d.id FROM dossier d WHERE d.unit = :unit AND d.procedure = :procedure AND d.period = :period"
+    " AND d.batch = :batch AND d.state <> 'refused' ORDER BY d.seq DESC LIMIT 1"
+)
+
+
+def last_batch(tx: sa.Connection, unit: str, procedure: str, period: str) -> int:
+    """The highest batch (đợt) accepted for the unit, procedure and period; 0 when there is none."""
+    found = tx.execute(_LAST_BATCH, {"unit": unit, "procedure": procedure, "period": period}).scalar()
+    return found or 0
+
+
+def latest_of_batch(tx: sa.Connection, unit: str, procedure: str, period: str, batch: int) -> str | None:
+    """The dossier that was last accepted under this unit, procedure, period and batch."""
+    same = {"unit": unit, "procedure": procedure, "period": period, "batch": batch}
+    found: str | None = tx.execute(_SAME_BATCH, same).scalar()
+    return found
+
+
+def enter(
+    tx: sa.Connection,
+    dossiers: Sequence[Dossier],
+    parts: Sequence[Part],
+    events: Sequence[Event],
+    leaves: Sequence[LogEntry],
+) -> None:
+    """Write a round: dossiers, their parts, their first events and their leaves for the log."""
+    for statement, rows in (
+        (_INSERT_DOSSIER, dossiers),
+        (_INSERT_PART, parts),
+        (_INSERT_EVENT, events),
+        (_INSERT_LOG_ENTRY, leaves),
+    ):
+        if rows:
+            tx.execute(statement, _each(rows))
+
+
+def record(tx: sa.Connection, events: Sequence[Event], states: Mapping[str, str]) -> None:
+    """Append facts, and write the state that follows from them for each dossier named in `states`."""
+    if events:
+        tx.execute(_INSERT_EVENT, _each(events))
+    if states:
+        tx.execute(
+            sa.text("UPDATE dossier SET state = :state WHERE id = :id"),
+            [{"id": dossier, "state": state} for dossier, state in states.items()],
+        )
+
+
+def _visible(scope: Scope, alias: str) -> tuple[str, dict[str, object]]:
+    """The SQL condition, and its values, for the rows that a caller may see."""
+    if scope.everything:
+        return "1 = 1", {}
+    if scope.offices:
+        column = "competent_office" if alias == "d" else "office"
+        return f"{alias}.{column} IN :offices", {"offices": list(scope.offices)}
+    return (
+        f"({alias}.submitter = :client OR {alias}.unit IN (SELECT unit FROM client_unit WHERE client = :client))",
+        {"client": scope.client},
+    )
+
+
+def _select(sql: str, values: Mapping[str, object]) -> sa.TextClause:
+    statement = sa.text(sql)
+    if "offices" in values:
+        statement = statement.bindparams(sa.bindparam("offices", expanding=True))
+    return statement
+
+
+def dossier(tx: sa.Connection, dossier_id: str, scope: Scope) -> Dossier | None:
+    """The dossier, if it exists and the caller may see it. An office does not see what was refused."""
+    condition, values = _visible(scope, "d")
+    sql = f"SELECT {_DOSSIER} FROM dossier d WHERE d.id = :id AND {condition}"  # noqa: S608 - names are ours
+    row = tx.execute(_select(sql, values), {"id": dossier_id, **values}).first()
+    return _dossier(row) if row else None
+
+
+def refusals(tx: sa.Connection, sha256: bytes, scope: Scope) -> list[Dossier]:
+    """Every time that these bytes were refused to a caller who may see it, the latest first."""
+    condition, values = _visible(scope, "d")
+    sql = (
+        f"SELECT {_DOSSIER} FROM dossier d WHERE d.sha256 = :sha256 AND d.state = 'refused'"  # noqa: S608 - names are ours
+        f" AND {condition} ORDER BY d.seq DESC LIMIT {DOSSIERS_A_PAGE_MAX}"
+    )
+    return [_dossier(row) for row in tx.execute(_select(sql, values), {"sha256": sha256, **values})]
+
+
+def parts(tx: sa.Connection, dossier_id: str) -> list[Part]:
+    """The files inside a dossier, in the envelope's order."""
+    rows = tx.execute(
+        sa.text(f"SELECT {', '.join(_columns(Part))} FROM part WHERE dossier = :dossier ORDER BY number"),  # noqa: S608 - names are ours
+        {"dossier": dossier_id},
+    )
+    return [msgspec.convert(dict(row._mapping), Part) for row in rows]  # noqa: SLF001
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """What a caller asks to see of its dossiers; what is unset is not asked."""
+
+    unit: str | UnsetType = UNSET
+    procedure: str | UnsetType = UNSET
+    period: str | UnsetType = UNSET
+    state: str | UnsetType = UNSET
+
+
+def dossiers(tx: sa.Connection, scope: Scope, asked: Filter, after: int, limit: int) -> list[Dossier]:
+    """A page of what the caller may see, in commit order, after number `after`."""
+    condition, values = _visible(scope, "d")
+    for name, value in msgspec.structs.asdict(asked).items():
+        if value is not UNSET:
+            condition += f" AND d.{name} = :{name}"
+            values[name] = value
+    sql = f"SELECT {_DOSSIER} FROM dossier d WHERE d.seq > :after AND {condition} ORDER BY d.seq LIMIT :limit"  # noqa: S608 - names are ours
+    values |= {"after": after, "limit": min(limit, DOSSIERS_A_PAGE_MAX)}
+    return [_dossier(row) for row in tx.execute(_select(sql, values), values)]
+
+
+def events(tx: sa.Connection, scope: Scope, after: int, dossier_id: str | None = None) -> list[Event]:
+    """A page of the facts that the caller may see, in commit order, after number `after`."""
+    condition, values = _visible(scope, "e")
+    if dossier_id is not None:
+        condition += " AND e.dossier = :dossier"
+        values["dossier"] = dossier_id
+    sql = f"SELECT {_EVENT} FROM event e WHERE e.seq > :after AND {condition} ORDER BY e.seq LIMIT :limit"  # noqa: S608 - names are ours
+    rows = tx.execute(_select(sql, values), {"after": after, "limit": EVENTS_A_PAGE_MAX, **values})
+    return [msgspec.convert(dict(row._mapping), Event) for row in rows]  # noqa: SLF001

@@ -1,0 +1,89 @@
+"""The servers of a test run, each started at the first test that asks for it; and what is fresh for every test."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.clocks import HandClock
+from tests.servers import S3Server, postgres, seaweedfs, short_folder
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of the run's PostgreSQL, its first database."""
+    with short_folder() as folder, postgres(folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _postgres_admin(postgres_server: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(postgres_server.replace("+psycopg", "", 1), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, _postgres_admin: psycopg.Connection) -> Iterator[str]:
+    """URL of an empty database of the test's own; it is dropped after the test, whoever is still connected."""
+    name = f"test_{next(_numbers)}"
+    _postgres_admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield urlsplit(postgres_server)._replace(path=f"/{name}").geturl()
+    _postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    with short_folder() as folder, seaweedfs(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _s3_credentials(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("s3") / "credentials"
+    path.touch(mode=0o600)
+    path.write_text(f"{s3_server.access_key}\n{s3_server.secret_key}\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def s3_admin(s3_server: S3Server) -> Iterator["boto3.client"]:
+    """The store as its administrator sees it: to make buckets, and to look behind the vault's back."""
+    client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=s3_server.url,
+        region_name="us-east-1",
+        aws_access_key_id=s3_server.access_key,
+        aws_secret_access_key=s3_server.secret_key,
+    )
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def s3_bucket(s3_admin: "boto3.client") -> Iterator[str]:
+    """Name of an empty bucket of the test's own."""
+    name = f"test-{next(_numbers)}"
+    s3_admin.create_bucket(Bucket=name)
+    yield name
+    for page in s3_admin.get_paginator("list_objects_v2").paginate(Bucket=name):
+        for found in page.get("Contents", []):
+            s3_admin.delete_object(Bucket=name, Key=found["Key"])
+    s3_admin.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def s3_vault_url(s3_server: S3Server, s3_bucket: str, _s3_credentials: Path) -> str:
+    """URL of a vault in an empty bucket of the test's own."""
+    return f"s3://{s3_bucket}?endpoint={s3_server.url}&region=us-east-1&credentials={_s3_credentials}"

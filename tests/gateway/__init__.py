@@ -1,0 +1,1 @@
+"""Tests of the lines and of what they are told."""
