@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -18,7 +18,7 @@ from gateway.api import anyone, dossiers, oauth, office
 from gateway.api.caller import identify, language_of
 from gateway.api.problems import Refused, answer_of
 from gateway.api.submit import submit
-from gateway.callers import Caller, Callers
+from gateway.callers import Budget, Caller, Callers
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings, load
 from gateway.deadlines import Calendar
@@ -107,13 +107,18 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (or the lifespan)."""
-        if scope["type"] == "http" and scope["path"] == _HOT_PATH and scope["method"] == "POST":
+        if is_submission(scope):
             answer = await submit(self.house, scope, receive)
             length = (b"content-length", b"%d" % len(answer.body))
             await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, length]})
             await send({"type": "http.response.body", "body": answer.body, "more_body": False})
         else:
             await self.framework(scope, receive, send)
+
+
+def is_submission(scope: Mapping[str, object]) -> bool:
+    """Whether this is the hot route."""
+    return scope["type"] == "http" and scope["path"] == _HOT_PATH and scope["method"] == "POST"
 
 
 def _framework(house: House) -> Litestar:
@@ -140,9 +145,9 @@ def _house(state: State) -> House:
 
 async def _caller(request: Request[Any, Any, Any], state: State) -> Caller:
     house = _house(state)
-    budget = "lookup" if request.method in ("GET", "HEAD") else "business"
+    budget: Budget = "lookup" if request.method in ("GET", "HEAD") else "business"
     authorization = request.headers.get("authorization")
-    caller, _ = await identify(house, authorization, budget, house.clock.now())  # type: ignore[arg-type]
+    caller, _ = await identify(house, authorization, budget, house.clock.now())
     return caller
 
 

@@ -26,7 +26,7 @@ Budget = Literal["business", "lookup"]
 # A token that was found is believed for so long before the database is asked again: a disabled client is out by then.
 BELIEVED_S = 5
 TOKENS_BELIEVED_MAX = 10_000
-# A worker takes its requests from the shared budget in blocks, so that the budget holds across workers and costs little.
+# A worker takes requests from the shared budget in blocks, so that the budget holds across workers and costs little.
 BLOCKS_A_MINUTE = 60
 
 
@@ -101,7 +101,7 @@ class Callers:
             return self._issue(tx, client, now)
 
     def by_assertion(self, client: str, jti: str, ends: datetime, now: datetime) -> Issued:
-        """Exchange an assertion whose signature was already judged (RFC 7523); its `jti` serves once. Raises NotKnown."""
+        """Exchange an assertion (RFC 7523) whose signature holds; its `jti` serves once. Raises `NotKnown`."""
         with self._database.begin() as tx:
             if not clients.use_assertion(tx, client, jti, to_us(ends)):
                 raise NotKnown("this jti was used before")

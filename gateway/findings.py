@@ -38,7 +38,8 @@ def not_your_unit(unit: str) -> Finding:
 
 def belonging(envelope: Envelope, unit: Unit | None, verdicts: Sequence[Verdict], *, first: bool) -> list[Finding]:
     """Signer MST = unit MST, for every signature that holds; the unit from the register, or, for a first registration
-    (form 04), from the form itself."""
+    (form 04), from the form itself.
+    """
     findings: list[Finding] = []
     if unit is None and not first:
         return [_unit_unknown(envelope.unit_code)]

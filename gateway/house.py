@@ -11,7 +11,7 @@ from storage import journal
 from storage.database import DatabaseAway
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from gateway.callers import Callers
     from gateway.clock import Clock
@@ -33,7 +33,7 @@ _R = TypeVar("_R")
 class Watch:
     """Wakes those who wait for the next committed fact, whichever worker committed it."""
 
-    def __init__(self, database: Database, run: Callable[..., asyncio.Future[int]]) -> None:
+    def __init__(self, database: Database, run: Callable[[Callable[[], int]], Awaitable[int]]) -> None:
         self._database, self._run = database, run
         self._changed = asyncio.Event()
         self._waiting = 0

@@ -62,7 +62,7 @@ def series(kind: str, gateway_unit: str, day: date) -> str:
 
 
 def receipt_number(gateway_unit: str, day: date, number: int) -> str:
-    """`<gateway unit>-<yyyyMMdd>-<7 digits>`, the shape of the newer national dossier codes. Raises NumbersExhausted."""
+    """`<gateway unit>-<yyyyMMdd>-<7 digits>`, shaped like the newer national codes. Raises `NumbersExhausted`."""
     if number > RECEIPTS_A_DAY_MAX:
         raise NumbersExhausted(f"{gateway_unit} {day:%d/%m/%Y}")
     return f"{gateway_unit}-{day:%Y%m%d}-{number:07d}"

@@ -95,7 +95,8 @@ class Rounds:
 
     def _outcomes(self, round_: list[Filing | Refusal]) -> list[Settled | Exception]:
         """Settle together; when that fails for any reason but an absent store, one by one, so that one poisonous
-        dossier cannot sink its neighbours."""
+        dossier cannot sink its neighbours.
+        """
         try:
             return list(self._settle(round_))
         except STORE_AWAY as away:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import date  # noqa: TC003 - msgspec reads the annotations
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from schemas.findings import Finding, Place, finding
+from schemas.findings import Finding, finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from schemas.catalogue import Attachments
+    from schemas.findings import Place
 
 # Bounds for the table of contents of a DOCX or XLSX; nothing behind it is read.
 ZIP_ENTRIES_MAX: Final = 5_000
@@ -21,6 +22,7 @@ ZIP_DIRECTORY_BYTES_MAX: Final = 2 * 1024 * 1024
 ZIP_UNPACKED_BYTES_MAX: Final = 512 * 1024 * 1024
 _ZIP_COMMENT_BYTES_MAX: Final = 0xFFFF
 _TAIL_BYTES: Final = 2048
+_TIFF_HEADER_BYTES: Final = 8
 _HEAD_BYTES: Final = 1024
 
 _END: Final = struct.Struct("<4s4H2LH")  # APPNOTE 6.3.10 §4.3.16
@@ -74,7 +76,7 @@ _XML: Final = Content("xml", "tệp XML", "an XML file", ".xml")
 
 
 def sniff(content: bytes) -> Content | None:
-    """What these bytes are, or None when no kind is recognised. Reads the beginning, the end and a ZIP's directory only."""
+    """What these bytes are, or None when unknown. Reads the beginning, the end and a ZIP's directory only."""
     head, tail = content[:_HEAD_BYTES], content[-_TAIL_BYTES:]
     # ISO 32000-1 §7.5.2 and Annex H: readers take a header a little way in; here only blanks or a mark may precede it.
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"%PDF-"):
@@ -85,7 +87,7 @@ def sniff(content: bytes) -> Content | None:
         return _whole(_JPEG, whole=b"\xff\xd9" in tail)
     if head.startswith((b"II*\x00", b"MM\x00*")):
         (first,) = struct.unpack("<L" if head.startswith(b"II") else ">L", head[4:8].ljust(4, b"\0"))
-        return _whole(_TIFF, whole=8 <= first < len(content))
+        return _whole(_TIFF, whole=_TIFF_HEADER_BYTES <= first < len(content))
     if head.startswith(b"PK\x03\x04"):
         return _package(content)
     for mark, found in _SIGNATURES:
@@ -97,9 +99,8 @@ def sniff(content: bytes) -> Content | None:
     return _XML if text.startswith(b"<?xml") else None
 
 
-def check(content: bytes, *, name: str, kind: str, number: int, allowed: Attachments) -> list[Finding]:
+def check(content: bytes, place: Place, *, name: str, kind: str, allowed: Attachments) -> list[Finding]:
     """Hold an attachment against what it is called and against what the procedure allows. [] when good."""
-    place = Place(file=name, form=allowed.code, pointer=f"/Hoso/NoiDung/ThongTinHoSo/ToKhais/FileToKhai[{number}]")
     found: list[Finding] = []
     if kind not in allowed.kinds:
         found.append(
@@ -174,7 +175,7 @@ def _package(content: bytes) -> Content:
 
 
 def _directory(content: bytes) -> Iterator[tuple[str, int]]:
-    """Name and unpacked size of each entry. Raises ValueError or struct.error when the directory is broken or unbounded."""
+    """Name and unpacked size of each entry. Raises ValueError or struct.error when it is broken or unbounded."""
     at = content.rfind(b"PK\x05\x06", max(0, len(content) - _ZIP_COMMENT_BYTES_MAX - _END.size))
     if at < 0:
         raise ValueError("no end record")

@@ -12,7 +12,7 @@ _ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _GROUP_CHARACTERS: Final = 4
 
 
-class BrokenBase64(ValueError):
+class Base64Error(ValueError):
     """Not base64. `reason` is a word of ours, `position` counts characters from 1, `character` is the offender."""
 
     def __init__(self, reason: str, position: int = 0, character: str = "") -> None:
@@ -25,7 +25,7 @@ class BrokenBase64(ValueError):
 def decode(text: str) -> bytes:
     """Decode base64 (RFC 4648 §4): groups of four, XML blanks between groups only, padding right, spare bits zero.
 
-    Raises BrokenBase64; the same text always raises the same.
+    Raises Base64Error; the same text always raises the same.
     """
     try:
         content = binascii.a2b_base64(text, strict_mode=True)
@@ -37,20 +37,20 @@ def decode(text: str) -> bytes:
             raise _broken(joined) from None
         text = joined
     if text.endswith("=") and not _spare_bits_are_zero(text):
-        raise BrokenBase64("spare-bits", len(text))
+        raise Base64Error("spare-bits", len(text))
     return content
 
 
 def _joined(text: str) -> str:
     """Take the blanks out, if they stand between whole groups."""
     if stray := _OUTSIDE.search(text):
-        raise BrokenBase64("character", stray.start() + 1, stray[0])
+        raise Base64Error("character", stray.start() + 1, stray[0])
     pieces = [piece for piece in _BLANKS.split(text) if piece]
     written = 0
     for number, piece in enumerate(pieces, 1):
         written += len(piece)
         if written % _GROUP_CHARACTERS:
-            raise BrokenBase64("truncated" if number == len(pieces) else "blank-in-group", written)
+            raise Base64Error("truncated" if number == len(pieces) else "blank-in-group", written)
     return "".join(pieces)
 
 
@@ -61,7 +61,7 @@ def _spare_bits_are_zero(text: str) -> bool:
     return sextet & ((1 << (2 * padding)) - 1) == 0
 
 
-def _broken(text: str) -> BrokenBase64:
+def _broken(text: str) -> Base64Error:
     if len(text) % _GROUP_CHARACTERS:
-        return BrokenBase64("truncated", len(text))
-    return BrokenBase64("padding", text.find("=") + 1)
+        return Base64Error("truncated", len(text))
+    return Base64Error("padding", text.find("=") + 1)

@@ -10,15 +10,15 @@ from typing import Final, TypeVar
 from lxml import etree
 from msgspec import Struct, ValidationError, convert
 
-from schemas.model import Element, SchemaNotUnderstood, read_model
+from schemas.model import Element, SchemaNotUnderstoodError, read_model
 
 ROOM: Final = Path(__file__).parent
 ENVELOPE: Final = "Hoso"
 _Dated = TypeVar("_Dated", "Form", "Procedure")
 
 
-class CatalogueBroken(Exception):
-    """A file of the catalogue cannot be read or contradicts another; the gateway must not start. Never worth a retry."""
+class CatalogueError(Exception):
+    """A file of the catalogue cannot be read or contradicts another; the gateway must not start. Not worth a retry."""
 
 
 class Range(Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from", "end": "to"}):
@@ -107,8 +107,9 @@ class Attachments(Struct, frozen=True, forbid_unknown_fields=True):
 class Procedure(Struct, frozen=True, forbid_unknown_fields=True):
     """A procedure in one version, as its procedure.toml says. `may` holds `must`.
 
-    `certainty` marks each fact verified, inferred or unconfirmed. `bare_form` is set where the signed document is itself
-    the form and no envelope goes round it. `filing_within_days` (calendar days from the event) is 0 where none is known.
+    `certainty` marks each fact verified, inferred or unconfirmed. `bare_form` is set where the signed document is
+    itself the form and no envelope goes round it. `filing_within_days` (calendar days from the event) is 0 where none
+    is known.
     """
 
     code: str
@@ -147,7 +148,7 @@ class Catalogue:
 
     @classmethod
     def load(cls, room: Path = ROOM) -> Catalogue:
-        """Read `forms/` and `procedures/` and compile every schema. Raises CatalogueBroken, naming the file."""
+        """Read `forms/` and `procedures/` and compile every schema. Raises CatalogueError, naming the file."""
         forms: dict[str, list[Form]] = {}
         for path in sorted(room.glob("forms/*/*/form.toml")):
             form = _form(path)
@@ -157,7 +158,7 @@ class Catalogue:
             procedure = _procedure(path)
             procedures.setdefault(procedure.code, []).append(procedure)
         if ENVELOPE not in forms or not procedures:
-            raise CatalogueBroken(f"no envelope or no procedure below {room}")
+            raise CatalogueError(f"no envelope or no procedure below {room}")
         return cls(
             {code: tuple(sorted(versions, key=_newest_first)) for code, versions in forms.items()},
             {code: tuple(sorted(versions, key=_newest_first)) for code, versions in procedures.items()},
@@ -172,10 +173,10 @@ class Catalogue:
         return _in_force(self._forms.get(code, ()), on)
 
     def envelope(self, on: date) -> Form:
-        """The envelope's own form. Raises CatalogueBroken when none is in force on that day."""
+        """The envelope's own form. Raises CatalogueError when none is in force on that day."""
         form = self.form(ENVELOPE, on)
         if form is None:
-            raise CatalogueBroken(f"no envelope is in force on {on.isoformat()}")
+            raise CatalogueError(f"no envelope is in force on {on.isoformat()}")
         return form
 
     def procedures(self, on: date) -> tuple[Procedure, ...]:
@@ -206,10 +207,10 @@ def _form(path: Path) -> Form:
         told = convert(tomllib.loads(path.read_text("utf-8")), FormData)
         tree = etree.parse(folder / "form.xsd")
         schema, model = etree.XMLSchema(tree), read_model(tree)
-    except (OSError, ValueError, ValidationError, etree.LxmlError, SchemaNotUnderstood) as error:
-        raise CatalogueBroken(f"{path}: {error}") from error
+    except (OSError, ValueError, ValidationError, etree.LxmlError, SchemaNotUnderstoodError) as error:
+        raise CatalogueError(f"{path}: {error}") from error
     if (folder.parent.name, folder.name) != (told.form, told.version) or model.name != told.root:
-        raise CatalogueBroken(f"{path}: folder, form.toml and form.xsd do not agree")
+        raise CatalogueError(f"{path}: folder, form.toml and form.xsd do not agree")
     return Form(
         code=told.form,
         version=f"{told.form}@{told.version}",
@@ -241,8 +242,8 @@ def _procedure(path: Path) -> Procedure:
     try:
         told = convert(tomllib.loads(path.read_text("utf-8")), Procedure)
     except (OSError, ValueError, ValidationError) as error:
-        raise CatalogueBroken(f"{path}: {error}") from error
+        raise CatalogueError(f"{path}: {error}") from error
     folder = path.parent
     if (folder.parent.name, folder.name) != (told.code, told.valid_from.isoformat()) or not told.must <= told.may:
-        raise CatalogueBroken(f"{path}: folder and procedure.toml do not agree, or a form must but may not be there")
+        raise CatalogueError(f"{path}: folder and procedure.toml do not agree, or a form must but may not be there")
     return told

@@ -26,13 +26,13 @@ def tax_code_canonical(written: str) -> str:
 
 
 def tax_code_holds(written: str) -> bool:
-    """Whether the check digit of the first ten digits is right. A personal number of twelve digits has none to check."""
+    """Whether the check digit of the first ten digits is right. A personal number of twelve digits has none."""
     match = _TAX_CODE.fullmatch(written)
     return match is not None and (match[3] is not None or mst.is_valid(match[1]))
 
 
 def agency_code_finding(written: str, candidates: Sequence[str], *, file: str = "Hoso") -> Finding | None:
-    """What to say about an agency code, given the codes of the office table that it may stand for; None when all is well.
+    """What to say about an agency code, given the codes it may stand for in the office table; None when all is well.
 
     One candidate: a warning that names it (leading zeros get lost). Several, or none: an error; nothing is guessed.
     """

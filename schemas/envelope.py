@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from schemas.base64text import BrokenBase64, decode
+from schemas.base64text import Base64Error, decode
 from schemas.checkdigits import tax_code_canonical, tax_code_holds
 from schemas.findings import Finding, Place, bounded, finding
-from schemas.validate import validate_form
 from schemas.tree import line_of, text_of
+from schemas.validate import validate_form
 from schemas.written import parse_date
 
 if TYPE_CHECKING:
@@ -28,7 +28,11 @@ FIRST_REGISTRATION: Final = "04"
 FIRST_REGISTRATION_FORM: Final = "04_DK-IVAN"
 ATTACHMENT: Final = "CT-DK"
 UNIT_CODE_CHARACTERS: Final = 7
-HEADER_CHARACTERS_MAX: Final = 200
+_TAX_CODE_DIGITS: Final = (10, 13)
+_HEAD: Final = "NoiDung/ThongTinHoSo"
+_UNIT: Final = "NoiDung/ThongTinDonVi"
+_GROUPS: Final = frozenset({"ThongTinIVAN", "ThongTinDonVi", "ThongTinHoSo"})
+HEADER_CHARACTERS_MAX: Final = 600
 NUMBER_DIGITS_MAX: Final = 9
 
 # Vendors' software writes the decision's number behind a form's or a procedure's code.
@@ -76,9 +80,9 @@ class EnvelopeFile(Struct, frozen=True):
     line: int | None
 
     @property
-    def pointer(self) -> str:
+    def place(self) -> Place:
         """Where it stands in the envelope."""
-        return _file_pointer(ENVELOPE, self.number)
+        return Place(file=self.name, form=self.form, pointer=_file_pointer(ENVELOPE, self.number), line=self.line)
 
 
 class Envelope(Struct, frozen=True):
@@ -108,21 +112,23 @@ class Envelope(Struct, frozen=True):
 
     def pointer(self, column: str) -> str:
         """The XPath of a column of the dossier's own header."""
-        return f"/Hoso/NoiDung/ThongTinHoSo/{column}" if self.form == ENVELOPE else "/Hoso/NoiDung"
+        return f"/Hoso/{_HEAD}/{column}" if self.form == ENVELOPE else "/Hoso/NoiDung"
 
 
 def peek(root: etree._Element) -> Header:
     """Read the header only: cheap, tolerant, never raises; what is not there is empty."""
-    bare = _is_first_registration(root)
-    unit = "NoiDung" if bare else "NoiDung/ThongTinDonVi"
+    return _header(_told(root), bare=_is_first_registration(root))
+
+
+def _header(told: dict[str, str], *, bare: bool) -> Header:
     return Header(
         form=FIRST_REGISTRATION_FORM if bare else ENVELOPE,
-        unit_code="" if bare else _told(root, f"{unit}/MaSoBHXH"),
-        unit_name=_told(root, f"{unit}/TenDoiTuong"),
-        tax_code=tax_code_canonical(_told(root, f"{unit}/MaSoThue")),
-        office_code=_told(root, f"{unit}/{'MaCoQuan' if bare else 'CoQuanQuanLy'}"),
-        procedure=FIRST_REGISTRATION if bare else procedure_code(_told(root, "NoiDung/ThongTinHoSo/MaThuTuc")),
-        period="" if bare else _told(root, "NoiDung/ThongTinHoSo/KyKeKhai"),
+        unit_code="" if bare else told.get("MaSoBHXH", ""),
+        unit_name=told.get("TenDoiTuong", ""),
+        tax_code=tax_code_canonical(told.get("MaSoThue", "")),
+        office_code=told.get("MaCoQuan" if bare else "CoQuanQuanLy", ""),
+        procedure=FIRST_REGISTRATION if bare else procedure_code(told.get("MaThuTuc", "")),
+        period="" if bare else told.get("KyKeKhai", ""),
     )
 
 
@@ -143,33 +149,32 @@ def open_envelope(
         return None, [_root_unknown(root)]
     found = validate_form(root, form, file=ENVELOPE)
     bare = form.code == FIRST_REGISTRATION_FORM
-    header = peek(root)
-    base = "NoiDung/ToKhais" if bare else "NoiDung/ThongTinHoSo/ToKhais"
+    told = _told(root)
+    header = _header(told, bare=bare)
     opened = _Files(form, catalogue, on)
-    for number, element in enumerate(root.iterfind(f"{base}/FileToKhai"), 1):
+    for number, element in enumerate(root.iterfind(f"{'NoiDung' if bare else _HEAD}/ToKhais/FileToKhai"), 1):
         opened.take(number, element)
     found += opened.found
-    head, unit = ("NoiDung", "NoiDung") if bare else ("NoiDung/ThongTinHoSo", "NoiDung/ThongTinDonVi")
     envelope = Envelope(
         form=form.code,
         form_version=form.version,
-        ivan_code=_told(root, "NoiDung/MaIVan" if bare else "NoiDung/ThongTinIVAN/MaIVAN"),
-        ivan_name=_told(root, "NoiDung/TenIVan" if bare else "NoiDung/ThongTinIVAN/TenIVAN"),
+        ivan_code=told.get("MaIVan" if bare else "MaIVAN", ""),
+        ivan_name=told.get("TenIVan" if bare else "TenIVAN", ""),
         unit_code=header.unit_code,
         unit_name=header.unit_name,
         tax_code=header.tax_code,
-        signer_name=_told(root, f"{unit}/{'NguoiLienHe' if bare else 'NguoiKy'}"),
-        phone=_told(root, f"{unit}/DienThoai"),
+        signer_name=told.get("NguoiLienHe" if bare else "NguoiKy", ""),
+        phone=told.get("DienThoai", ""),
         office_code=header.office_code,
         procedure=header.procedure,
-        procedure_name=_told(root, f"{head}/TenThuTuc"),
+        procedure_name=told.get("TenThuTuc", ""),
         period=header.period,
-        made_on=parse_date(_told(root, f"{head}/NgayLap")),
-        file_count=None if bare else _number(_told(root, f"{head}/SoLuongFile")),
+        made_on=parse_date(told.get("NgayLap", "")),
+        file_count=None if bare else _number(told.get("SoLuongFile", "")),
         files=tuple(opened.files),
         unreadable=tuple(opened.unreadable),
     )
-    found += _header_findings(envelope, form, opened.count, on)
+    found += _header_findings(envelope, root, opened.count, form, on=on)
     return envelope, bounded(found, file=ENVELOPE)
 
 
@@ -178,30 +183,35 @@ def procedure_code(written: str) -> str:
     return _without(written, _PROCEDURE_SUFFIXES)
 
 
-def _header_findings(envelope: Envelope, form: Form, count: int, on: date) -> list[Finding]:
+def _header_findings(envelope: Envelope, root: etree._Element, count: int, form: Form, *, on: date) -> list[Finding]:
     found: list[Finding] = []
-    at = "/Hoso/NoiDung" if envelope.form != ENVELOPE else "/Hoso/NoiDung/ThongTinDonVi"
+    head, unit = (_HEAD, _UNIT) if envelope.form == ENVELOPE else ("NoiDung", "NoiDung")
 
-    def place(column: str, path: str) -> Place:
+    def place(path: str, column: str) -> Place:
+        element = root.find(f"{path}/{column}")
         return Place(
-            file=ENVELOPE, form=form.code, column=column, column_label=form.label(column), pointer=f"{path}/{column}"
+            file=ENVELOPE,
+            form=form.code,
+            column=column,
+            column_label=form.label(column),
+            pointer=f"/{ENVELOPE}/{path}/{column}",
+            line=None if element is None else line_of(element),
         )
 
     digits = envelope.tax_code.replace("-", "")
-    if digits.isdecimal() and len(digits) in (10, 13) and not tax_code_holds(envelope.tax_code):
+    if digits.isdecimal() and len(digits) in _TAX_CODE_DIGITS and not tax_code_holds(envelope.tax_code):
         # A warning: a certificate that carries this very code is stronger proof than a digit, and without one the
         # dossier is refused anyway.
-        found.append(finding("tax-code-check-digit", place("MaSoThue", at), value=envelope.tax_code))
+        found.append(finding("tax-code-check-digit", place(unit, "MaSoThue"), value=envelope.tax_code))
     if envelope.unit_code and len(envelope.unit_code) != UNIT_CODE_CHARACTERS:
-        found.append(finding("unit-code-shape", place("MaSoBHXH", at), value=envelope.unit_code))
+        found.append(finding("unit-code-shape", place(unit, "MaSoBHXH"), value=envelope.unit_code))
     if envelope.file_count is not None and envelope.file_count != count:
-        where = place("SoLuongFile", "/Hoso/NoiDung/ThongTinHoSo")
         words = {"declared": envelope.file_count, "found": count}
+        where = place(head, "SoLuongFile")
         found.append(finding("file-count-mismatch", where, words, value=str(envelope.file_count)))
     if envelope.made_on is not None and envelope.made_on > on:
-        path = "/Hoso/NoiDung" if envelope.form != ENVELOPE else "/Hoso/NoiDung/ThongTinHoSo"
         made, received = f"{envelope.made_on:%d/%m/%Y}", f"{on:%d/%m/%Y}"
-        found.append(finding("made-on-in-future", place("NgayLap", path), value=made, on=received))
+        found.append(finding("made-on-in-future", place(head, "NgayLap"), value=made, on=received))
     return found
 
 
@@ -267,7 +277,7 @@ class _Files:
     def _content(self, text: str, number: int, name: str, place: Place) -> bytes | None:
         try:
             content = decode(text)
-        except BrokenBase64 as broken:
+        except Base64Error as broken:
             why_vi, why_en = _why(broken)
             words: dict[str, str | int] = {"number": number, "name": name}
             self.found.append(finding("file-base64-broken", place, words, why_vi=why_vi, why_en=why_en))
@@ -344,7 +354,7 @@ def _is_first_registration(root: etree._Element) -> bool:
     return content.find("MaCoQuan") is not None or content.find("MaIVan") is not None
 
 
-def _why(broken: BrokenBase64) -> tuple[str, str]:
+def _why(broken: Base64Error) -> tuple[str, str]:
     at = broken.position
     letter = broken.character
     shown = letter if letter.isprintable() else f"U+{ord(letter):04X}" if letter else ""
@@ -371,9 +381,19 @@ def _file_pointer(form: str, number: int) -> str:
     return f"/Hoso/NoiDung{middle}/ToKhais/FileToKhai[{number}]"
 
 
-def _told(root: etree._Element, path: str) -> str:
-    element = root.find(path)
-    return "" if element is None else _plain(text_of(element)[: HEADER_CHARACTERS_MAX * 4])[:HEADER_CHARACTERS_MAX]
+def _told(root: etree._Element) -> dict[str, str]:
+    """The header's columns by name, each the first of its name; names differ between the three groups."""
+    told: dict[str, str] = {}
+    content = root.find("NoiDung") if root.tag == ENVELOPE else None
+    if content is None:
+        return told
+    for child in content:
+        inside = child if child.tag in _GROUPS else (child,)
+        for column in inside:
+            tag = column.tag
+            if tag != "ToKhais" and tag not in _GROUPS and tag not in told:
+                told[str(tag)] = _plain(text_of(column)[:HEADER_CHARACTERS_MAX])
+    return told
 
 
 def _plain(text: str) -> str:

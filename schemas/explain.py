@@ -125,30 +125,30 @@ class _Pass:
     def children(self, element: etree._Element, declared: Element, pointer: str) -> Iterator[Finding]:
         """The sequence of children against the declared one: unknown, misspelt, repeated, misplaced, missing."""
         slots = {child.name: number for number, child in enumerate(declared.children)}
-        present = [child for child in element if isinstance(child.tag, str)]
+        present = list(element.iterchildren(tag=etree.Element))
         written = {name_of(child) for child in present if not namespace_of(child)}
         near = _near_misses(
             [name_of(child) for child in present if not namespace_of(child) and name_of(child) not in slots],
             [name for name in slots if name not in written],
         )
-        in_order = _longest_rising([slots.get(name_of(child), -1) for child in present])
+        meant = ["" if namespace_of(child) else near.get(name_of(child), name_of(child)) for child in present]
+        in_order = _longest_rising([slots.get(name, -1) for name in meant])
+        there = set(meant)
         seen: dict[str, int] = {}
         expected = 0
         for at, child in enumerate(present):
-            name = name_of(child)
-            known = near.get(name, name)
+            name, known = name_of(child), meant[at]
             number = seen.get(known, 0) + 1
             child_pointer = f"{pointer}/{cut(name)}[{number}]"
-            slot = None if namespace_of(child) else slots.get(known)
+            slot = slots.get(known)
             if slot is None:
                 yield from self.unknown(child, declared, child_pointer)
                 continue
             seen[known] = number
             entry = declared.children[slot]
             with_row = self._enter(child, entry, number, pointer)
-            if at in in_order or known != name:
-                for missing in declared.children[expected:slot]:
-                    yield from self._missing(element, declared, missing, written, near, pointer)
+            if at in in_order:
+                yield from self.missing(element, declared, declared.children[expected:slot], there, pointer)
                 expected = max(expected, slot + 1)
             if known != name:
                 place = self.place(child, child_pointer, known)
@@ -164,8 +164,7 @@ class _Pass:
             yield from self.element(child, entry, child_pointer)
             if with_row:
                 self.row, self.row_name = None, ""
-        for missing in declared.children[expected:]:
-            yield from self._missing(element, declared, missing, written, near, pointer)
+        yield from self.missing(element, declared, declared.children[expected:], there, pointer)
 
     def _enter(self, child: etree._Element, entry: Element, number: int, pointer: str) -> bool:
         rows = self.form.rows
@@ -176,20 +175,14 @@ class _Pass:
         self.row_name = "" if name is None else cut(" ".join(text_of(name).split()), NAME_CHARACTERS_MAX)
         return True
 
-    def _missing(
-        self,
-        element: etree._Element,
-        parent: Element,
-        missing: Element,
-        written: set[str],
-        near: dict[str, str],
-        pointer: str,
+    def missing(
+        self, element: etree._Element, parent: Element, slots: Sequence[Element], there: set[str], pointer: str
     ) -> Iterator[Finding]:
-        if not missing.required or missing.name in written or missing.name in near.values():
-            return
-        position = _position(parent, parent.children.index(missing))
-        place = self.place(element, f"{pointer}/{missing.name}", missing.name)
-        yield finding("element-missing", place, position, expected=missing.name, parent=parent.name)
+        for slot in slots:
+            if slot.required and slot.name not in there:
+                position = _position(parent, parent.children.index(slot))
+                place = self.place(element, f"{pointer}/{slot.name}", slot.name)
+                yield finding("element-missing", place, position, expected=slot.name, parent=parent.name)
 
     def unknown(self, child: etree._Element, parent: Element, pointer: str) -> Iterator[Finding]:
         self.examined += 1
@@ -272,8 +265,7 @@ def _odd(text: str) -> tuple[str, str]:
         if (
             digit
             or (letter.isspace() and letter != " ")
-            or unicodedata.category(letter) in ("Cf", "Zs")
-            and letter != " "
+            or (unicodedata.category(letter) in ("Cf", "Zs") and letter != " ")
         ):
             name = f"U+{ord(letter):04X} {unicodedata.name(letter, '')}".strip()
             return f" Trong đó có ký tự lạ {name}.", f" It holds the odd character {name}."

@@ -132,6 +132,7 @@ def finding(
     given = {**words, **more}
     plain = {name: cut(word, WORD_CHARACTERS_MAX) if isinstance(word, str) else word for name, word in given.items()}
     plain["value"] = shown
+    plain.setdefault("form", place.form)
     vi = plain | {name[:-3]: word for name, word in plain.items() if name.endswith("_vi")}
     en = plain | {name[:-3]: word for name, word in plain.items() if name.endswith("_en")}
     where_vi, where_en = place.words_vi(), place.words_en()

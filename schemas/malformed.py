@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from lxml import etree
 from msgspec import structs
 
-from schemas.findings import Finding, Place, finding
+from schemas.findings import Place, finding
+
+if TYPE_CHECKING:
+    from schemas.findings import Finding
 
 NEIGHBOURHOOD_CHARACTERS_MAX: Final = 30
 # Beyond this the search for row and element is given up; line and column are always told.
@@ -45,14 +48,14 @@ def explain(content: bytes, error: etree.XMLSyntaxError, place: Place, *, depth_
         content.decode("utf-8")
     except UnicodeDecodeError as broken:
         return _broken_bytes(content, broken.start, place)
-    reason = cast("int", vars(error).get("code", getattr(error, "code", 0)))
+    reason = cast("int", vars(error).get("code", 0))
     if reason == _E.ERR_RESOURCE_LIMIT:
         return finding("xml-too-deep", place, depth_max=depth_max)
-    line, column = error.lineno or 1, max(error.offset or 1, 1)
+    line, column = error.lineno or 1, (error.offset or 0) + 1
     at = _offset(content, line, column)
-    if error.code == _E.ERR_DOCUMENT_EMPTY and not content.strip(b"\xef\xbb\xbf \t\r\n"):
+    if reason == _E.ERR_DOCUMENT_EMPTY and not content.strip(b"\xef\xbb\xbf \t\r\n"):
         return finding("xml-empty", place)
-    code, at = _classify(content, error.code, at)
+    code, at = _classify(content, reason, at)
     line, column = _line_column(content, at)
     where = _where(content, at, place)
     element = where.column or "?"

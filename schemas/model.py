@@ -51,49 +51,49 @@ class Element(Struct, frozen=True):
     children: tuple[Element, ...]
 
 
-class SchemaNotUnderstood(Exception):
-    """The form.xsd uses a construct outside the small part of XML Schema that this house writes. Never worth a retry."""
+class SchemaNotUnderstoodError(Exception):
+    """The form.xsd uses more than the small part of XML Schema that this house writes. Not worth a retry."""
 
 
 def read_model(schema: etree._ElementTree) -> Element:
-    """Read the one global element of a schema. Raises SchemaNotUnderstood."""
+    """Read the one global element of a schema. Raises SchemaNotUnderstoodError."""
     root = schema.getroot()
     types = {name: _simple_type(name, item) for item in root.iterfind(f"{_XS}simpleType") if (name := item.get("name"))}
     found = root.findall(f"{_XS}element")
     if len(found) != 1:
-        raise SchemaNotUnderstood("one global element is wanted")
+        raise SchemaNotUnderstoodError("one global element is wanted")
     return _element(found[0], types)
 
 
 def _element(node: etree._Element, types: dict[str, SimpleType]) -> Element:
     name, type_name = node.get("name"), node.get("type")
     if name is None:
-        raise SchemaNotUnderstood("an element without a name")
+        raise SchemaNotUnderstoodError("an element without a name")
     required, repeated = node.get("minOccurs", "1") != "0", node.get("maxOccurs", "1") != "1"
     if type_name is not None:
         if type_name not in types:
-            raise SchemaNotUnderstood(f"type {type_name} of {name}")
+            raise SchemaNotUnderstoodError(f"type {type_name} of {name}")
         return Element(name, required, repeated, types[type_name], open=False, children=())
     sequence = node.find(f"{_XS}complexType/{_XS}sequence")
     if sequence is None:
-        raise SchemaNotUnderstood(f"content of {name}")
+        raise SchemaNotUnderstoodError(f"content of {name}")
     if sequence.find(f"{_XS}any") is not None:
         return Element(name, required, repeated, None, open=True, children=())
     children = tuple(_element(child, types) for child in sequence.iterchildren(f"{_XS}element"))
     if len(children) != len(sequence) or len({child.name for child in children}) != len(children):
-        raise SchemaNotUnderstood(f"sequence of {name}")
+        raise SchemaNotUnderstoodError(f"sequence of {name}")
     return Element(name, required, repeated, None, open=False, children=children)
 
 
 def _simple_type(name: str, node: etree._Element) -> SimpleType:
     restriction = node.find(f"{_XS}restriction")
     if restriction is None or restriction.get("base") not in ("xs:string", "xs:token"):
-        raise SchemaNotUnderstood(f"base of {name}")
+        raise SchemaNotUnderstoodError(f"base of {name}")
     facets: dict[str, list[str]] = {}
     for facet in restriction.iterchildren(tag=etree.Element):
         facets.setdefault(str(etree.QName(facet).localname), []).append(facet.get("value", ""))
     if unknown := facets.keys() - {"pattern", "enumeration", "minLength", "maxLength"}:
-        raise SchemaNotUnderstood(f"facets {sorted(unknown)} of {name}")
+        raise SchemaNotUnderstoodError(f"facets {sorted(unknown)} of {name}")
     patterns = facets.get("pattern", [])
     lengths = facets.get("maxLength", [])
     return SimpleType(

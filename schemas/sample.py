@@ -100,7 +100,7 @@ def make_dossier(
     """The national envelope `BHXHDienTu.xml` with its forms inside, ready to be signed: every `Cky` is empty.
 
     `period` is MM/yyyy. `forms` are written in the order given; the dossier is not valid without one that the procedure
-    must have. Attachments are by turns PDF, DOCX, XLSX and PNG, and each PDF has exactly `attachment_bytes` if that is said.
+    must have. Attachments are by turns PDF, DOCX, XLSX and PNG; each PDF has `attachment_bytes` bytes if that is said.
     Procedure 04 (registration of a unit) is one small form: it has no employees, forms, period or attachments.
     Raises SampleError for a procedure without a sample, or numbers outside what can be made.
     """

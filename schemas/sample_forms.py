@@ -42,7 +42,7 @@ def d02_ts(employees: list[Employee], period: date, unit_name: str) -> bytes:
 
 
 def tk1_ts(employees: list[Employee], period: date, unit_name: str) -> bytes:
-    """The declarations of the newly registered, one LaoDong each; there is at least one when they are to be declared."""
+    """The declarations of the newly registered, one LaoDong each; the first employee is always among them."""
     del period, unit_name
     new = (employee for employee in employees if employee.new)
     rows = "".join(

@@ -127,7 +127,7 @@ def employees_of(
 ) -> list[Employee]:
     """The employees of one list, in the month that begins with `period`, at a unit in that province.
 
-    Unless the newcomers are `declared` (in a TK1-TS), they bring a number from elsewhere: without it they would need one.
+    Unless the newcomers are `declared` (in a TK1-TS), they bring a number: without one they would have to be.
     """
     crew = _Crew(chance, period, province, declared=declared)
     return [crew.next(row) for row in range(1, count + 1)]

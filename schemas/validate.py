@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from lxml import etree
+from msgspec import structs
 
 from schemas import attachments
 from schemas.explain import explain
@@ -26,6 +27,14 @@ _NUMBER_DIGITS_MAX: Final = 9
 _READ: Final = {"date": parse_date, "month": parse_month}
 
 
+class _Complaint(Protocol):
+    """An entry of libxml2's error log."""
+
+    path: str | None
+    line: int
+    message: str
+
+
 def validate_form(root: etree._Element, form: Form, *, file: str) -> list[Finding]:
     """All that is wrong with one form, by row; [] when it is good.
 
@@ -33,8 +42,8 @@ def validate_form(root: etree._Element, form: Form, *, file: str) -> list[Findin
     its signature already taken out or still in place: the schema lets `Cky` be. Never raises for any tree.
     """
     if form.schema.validate(root):
-        found: list[Finding] = []
         more = 0
+        found: list[Finding] = []
     else:
         found, more = explain(root, form, file=file)
         if not found:
@@ -72,9 +81,8 @@ def validate_dossier(
         if file.form not in procedure.may:
             found.append(_not_allowed(file, procedure))
         elif file.form == procedure.attachments.code:
-            found += attachments.check(
-                file.content, name=file.name, kind=file.kind, number=file.number, allowed=procedure.attachments
-            )
+            allowed = procedure.attachments
+            found += attachments.check(file.content, file.place, name=file.name, kind=file.kind, allowed=allowed)
     for file in envelope.files:
         if (root := roots.get(file.number)) is not None and (form := catalogue.form(file.form, on)) is not None:
             found += _newcomers(root, form, file, present)
@@ -96,7 +104,7 @@ def _procedure_unknown(envelope: Envelope, catalogue: Catalogue, on: date) -> Fi
 
 
 def _not_allowed(file: EnvelopeFile, procedure: Procedure) -> Finding:
-    place = Place(file=file.name, form=file.form, pointer=file.pointer, line=file.line, column="MaToKhai")
+    place = structs.replace(file.place, column="MaToKhai", column_label="Mã tờ khai")
     allowed = ", ".join(sorted(procedure.may))
     words = {"form": file.form or "?", "name": file.name, "procedure": procedure.code, "allowed": allowed}
     return finding("form-not-allowed", place, words, value=file.form)
@@ -127,7 +135,7 @@ def _libxml2_says(root: etree._Element, form: Form, file: str) -> list[Finding]:
             Place(file=file, form=form.code, pointer=entry.path or "", line=entry.line),
             reason=entry.message.strip(" ."),
         )
-        for entry in cast("Iterable[etree._LogEntry]", schema.error_log)
+        for entry in cast("Iterable[_Complaint]", schema.error_log)
     ]
 
 
@@ -142,19 +150,29 @@ def _rows(root: etree._Element, form: Form, file: str) -> list[Finding]:
     number, same, ends = rows.number, rows.same[0] if rows.same else "", form.ends
     seen: dict[str, etree._Element] = {}
     for element in root.iter(*form.watched):
-        text, tag = element.text, element.tag
+        text = element.text
+        if not text:
+            continue
+        tag = element.tag
         if tag == number:
             count += 1
             running = running and text == str(count)
-        elif not text and len(element) == 0:
-            continue
         elif tag == same:
-            twin = seen.setdefault(text_of(element), element)
+            twin = seen.setdefault(text, element)
             if twin is not element:
                 found += _row_repeated(element, twin, form, file)
         else:
-            found += _range(element, form, file, ends[str(tag)])
+            rule = ends[str(tag)]
+            start = element.getprevious()
+            # Mostly the beginning stands right before the end; turned round, dates compare as text.
+            if start is None or start.tag != rule.start or not start.text or not _surely_in_order(start.text, text):
+                found += _range(element, form, file, rule)
     return found if running else found + _row_numbers(root, form, file)
+
+
+def _surely_in_order(start: str, end: str) -> bool:
+    """Whether dd/MM/yyyy or MM/yyyy comes before another; False where the slow way must look."""
+    return len(start) == len(end) and start[-4:] + start[3:-5] + start[:2] <= end[-4:] + end[3:-5] + end[:2]
 
 
 def _row_numbers(root: etree._Element, form: Form, file: str) -> list[Finding]:

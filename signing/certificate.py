@@ -29,6 +29,9 @@ CURVE_URIS: Final = {
 }
 
 
+PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+
+
 class SigningCertificate(Struct, frozen=True, kw_only=True):
     """A certificate that may verify a signature: parsed, its facts as plain values.
 
@@ -38,7 +41,7 @@ class SigningCertificate(Struct, frozen=True, kw_only=True):
 
     der: bytes
     certificate: x509.Certificate
-    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    key: PublicKey
     key_bits: int
     curve: str
     rsa_numbers: tuple[bytes, bytes] | None

@@ -57,21 +57,21 @@ def _recoded(root: etree._Element, info: SignedInfo) -> bytes:
 
 def _namespaces_explain(root: etree._Element, info: SignedInfo, hash_name: str) -> bool:
     """Try the root without its unused namespaces, and with the two that .NET's serialiser declares."""
-    bare = copy.deepcopy(root)
+    bare = copy.deepcopy(root.getroottree()).getroot()  # with what stands beside the root
     etree.cleanup_namespaces(bare)
     if content_digest(bare, hash_name, exclusive=info.exclusive) == info.digest_value:
         return True
     if info.exclusive:
         return False
-    alone = etree.tostring(bare, method="c14n", with_comments=False)
-    at = len(f"<{bare.tag}")  # a root with attributes or namespaces of its own is left unexplained
+    alone = etree.tostring(bare.getroottree(), method="c14n", with_comments=False)
+    at = alone.find(f"<{bare.tag}>".encode()) + len(f"<{bare.tag}")  # a root with attributes is left unexplained
     dressed = alone[:at] + _DOTNET_NAMESPACES + alone[at:]
     return hashlib.new(hash_name, dressed).digest() == info.digest_value
 
 
 def _blanks_explain(root: etree._Element, info: SignedInfo, hash_name: str) -> bool:
     """Try without any blanks between tags, and with the indentations that editors and libraries write."""
-    bare = copy.deepcopy(root)
+    bare = copy.deepcopy(root.getroottree()).getroot()  # with what stands beside the root
     for node in bare.iter("*"):
         if len(node) and node.text is not None and not node.text.strip():
             node.text = None

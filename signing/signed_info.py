@@ -56,14 +56,10 @@ def read_signed_info(element: etree._Element) -> SignedInfo | Refusal:
     In scope of inclusive C14N (Canonical XML 1.0 §2.4) are the namespaces and the xml:* attributes of all ancestors,
     used or not. What is read is read from the tree that the canonical bytes were made of.
     """
-    raw = etree.tostring(element, with_tail=False)  # carries all namespaces in scope, of all ancestors
-    if len(raw) > SIGNED_INFO_BYTES_MAX:
+    lifted = lift_out(element)
+    if lifted is None:
         return Refusal("signature-structure", {"where": "SignedInfo"})
-    inherited = inherited_xml_attributes(element)
-    try:
-        element = etree.fromstring(raw, _PARSER)
-    except etree.XMLSyntaxError:  # an unresolved entity: whoever parsed the document let a DTD in
-        return Refusal("signature-structure", {"where": "SignedInfo"})
+    element, inherited = lifted
     children = list(element)
     tags = [child.tag for child in children]
     if tags[:2] != [_C14N_METHOD, _SIGNATURE_METHOD] or set(tags[2:]) != {_REFERENCE} or not _elements_only(element):
@@ -80,17 +76,32 @@ def read_signed_info(element: etree._Element) -> SignedInfo | Refusal:
     if isinstance(read, Refusal):
         return read
     digest_algorithm, digest_value, exclusive, second = read
-    canonical = _canonical(element, inherited, exclusive=C14N_EXCLUSIVE_BY_URI[c14n_algorithm])
+    canonical = canonical_form(element, inherited, exclusive=C14N_EXCLUSIVE_BY_URI[c14n_algorithm])
     return SignedInfo(canonical, c14n_algorithm, signature_algorithm, digest_algorithm, digest_value, exclusive, second)
 
 
-def _canonical(element: etree._Element, inherited: dict[str, str], *, exclusive: bool) -> bytes:
-    """Return the canonical form of a SignedInfo that is its own document's root and carries its namespaces in scope."""
+def lift_out(element: etree._Element) -> tuple[etree._Element, dict[str, str]] | None:
+    """Return a copy of `element` as the root of its own document, and the xml:* attributes that it inherits.
+
+    The copy declares every namespace in scope. (C14N of a part of a document, as libxml2's binding offers it, leaves
+    unused ancestors' namespaces out or writes some twice.) None when it is endless or holds an unresolved entity.
+    """
+    raw = etree.tostring(element, with_tail=False)  # the serialiser declares what is in scope, used or not
+    if len(raw) > SIGNED_INFO_BYTES_MAX:
+        return None
+    try:
+        return etree.fromstring(raw, _PARSER), inherited_xml_attributes(element)
+    except etree.XMLSyntaxError:
+        return None
+
+
+def canonical_form(lifted: etree._Element, inherited: dict[str, str], *, exclusive: bool) -> bytes:
+    """Return the canonical form of what `lift_out` gave (Canonical XML 1.0 §2.4; Exclusive XML Canonicalization §3)."""
     if not exclusive:
         for name, value in inherited.items():
-            if name not in element.attrib:
-                element.set(name, value)
-    return etree.tostring(element, method="c14n", exclusive=exclusive, with_comments=False)
+            if name not in lifted.attrib:
+                lifted.set(name, value)
+    return etree.tostring(lifted, method="c14n", exclusive=exclusive, with_comments=False)
 
 
 def _holds_something(element: etree._Element) -> bool:

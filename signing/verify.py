@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
 from signing import reasons, xmldsig
-from signing.certificate import SigningCertificate
+from signing.certificate import PublicKey, SigningCertificate
 from signing.explain import why_digest_differs
 from signing.indication import Caution, Indication, Refusal, Verdict, indication_of
 from signing.policy import Algorithm, Policy, accepted
@@ -19,12 +19,12 @@ from signing.signature import ReadSignature, read_signature
 from signing.signed_info import SignedInfo
 from signing.trust import Chain, TrustStore
 
-__all__ = ["Policy", "verify"]
+__all__ = ["Policy", "check_value", "verify"]
 
 _HASHES: Final = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 _ECDSA: Final = {name: ec.ECDSA(algorithm) for name, algorithm in _HASHES.items()}
 _PKCS1: Final = padding.PKCS1v15()
-_DER_SEQUENCE: Final = 0x30
+_DER_SEQUENCE: Final = b"\x30"
 
 
 class _Case:
@@ -138,7 +138,7 @@ def _judge(
     xmldsig.detach(signature)
     refusal = (
         _check_digest(root, info, algorithms[1], size_bytes)
-        or _check_value(info.canonical, read.value, certificate, algorithms[0])
+        or check_value(info.canonical, read.value, certificate.key, algorithms[0].hash_name)
         or (chain if isinstance(chain, Refusal) else None)
         or _accept_references(case, read, policy, now)
     )
@@ -212,22 +212,21 @@ def _check_digest(root: etree._Element, info: SignedInfo, algorithm: Algorithm, 
     return Refusal(why_digest_differs(root, info, algorithm.hash_name, size_bytes))
 
 
-def _check_value(signed: bytes, value: bytes, certificate: SigningCertificate, algorithm: Algorithm) -> Refusal | None:
-    """Check the signature value over the canonical SignedInfo (XMLDSig 1.1 §3.2.2, §6.4)."""
-    key = certificate.key
+def check_value(signed: bytes, value: bytes, key: PublicKey, hash_name: str) -> Refusal | None:
+    """Check a signature value over the canonical SignedInfo (XMLDSig 1.1 §3.2.2, §6.4)."""
     try:
         if isinstance(key, rsa.RSAPublicKey):
             # RSASSA-PKCS1-v1_5 (§6.4.2)
-            key.verify(value, signed, _PKCS1, _HASHES[algorithm.hash_name])
+            key.verify(value, signed, _PKCS1, _HASHES[hash_name])
             return None
         # ECDSA (§6.4.3): r and s, each as long as the curve's order, side by side
         octets = (key.key_size + 7) // 8
         if len(value) != 2 * octets:
-            if value[0] == _DER_SEQUENCE and abs(len(value) - 2 * octets - 7) <= 3:  # noqa: PLR2004
+            if value[:1] == _DER_SEQUENCE and abs(len(value) - 2 * octets - 7) <= 3:  # noqa: PLR2004
                 return Refusal("signature-value-der", {"octets": str(octets)})
             return Refusal("signature-value-length", {"found": str(len(value)), "octets": str(2 * octets)})
         r, s = int.from_bytes(value[:octets], "big"), int.from_bytes(value[octets:], "big")
-        key.verify(encode_dss_signature(r, s), signed, _ECDSA[algorithm.hash_name])
+        key.verify(encode_dss_signature(r, s), signed, _ECDSA[hash_name])
     except (InvalidSignature, ValueError):
         return Refusal("signature-value")
     return None

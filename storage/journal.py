@@ -244,7 +244,7 @@ def _visible(scope: Scope, alias: str) -> tuple[str, dict[str, object]]:
         column = "competent_office" if alias == "d" else "office"
         return f"{alias}.{column} IN :offices", {"offices": list(scope.offices)}
     return (
-        f"({alias}.submitter = :client OR {alias}.unit IN (SELECT unit FROM client_unit WHERE client = :client))",
+        f"({alias}.submitter = :client OR {alias}.unit IN (SELECT unit FROM client_unit WHERE client = :client))",  # noqa: S608 - names are ours
         {"client": scope.client},
     )
 

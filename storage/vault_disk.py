@@ -132,6 +132,7 @@ class DiskVault:
         if segment is not None and segment.takes(size):
             return segment
         if segment is not None:
+            self._segment = None  # before it is closed: if the new one cannot be made, nobody may close it twice
             segment.close()
         self._segment = _Segment(self._open_folder())
         return self._segment

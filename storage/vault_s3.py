@@ -105,18 +105,8 @@ class S3Vault:
         every round is read back before it is acknowledged.
         """
         key = f"{self._prefix}probe/{secrets.token_hex(16)}"
-        first, second = secrets.token_bytes(2048), secrets.token_bytes(2048)
         try:
-            self._put(key, first)
-            try:
-                self._put(key, second)
-            except ClientError as error:
-                if _http_status(error) not in (409, 412):
-                    raise
-            if self._get(key, 0, None) != first:
-                raise VaultUnfit("the store overwrites an object that was put with If-None-Match: *")
-            if self._get(key, 1000, 24) != first[1000:1024]:
-                raise VaultUnfit("the store does not answer with the range it was asked for")
+            self._try_out(key)
             self.refused = frozenset(kind for kind in ("md5", "sha256") if self._refuses_wrong(kind, key))
         except ClientError as error:
             if _http_status(error) == 501:  # noqa: PLR2004 - Not Implemented
@@ -124,6 +114,8 @@ class S3Vault:
             raise _away(error) from error
         except BotoCoreError as error:
             raise _away(error) from error
+        except (ContentMissing, ContentCorrupt) as error:
+            raise VaultUnfit(f"the store does not give back what it acknowledged: {error}") from error
         finally:
             for used in (key, f"{key}-md5", f"{key}-sha256"):
                 self._discard(used)
@@ -134,6 +126,20 @@ class S3Vault:
         """See `Vault.close`."""
         self._closed = True
         self._client.close()
+
+    def _try_out(self, key: str) -> None:
+        """Put an object, put another over it, read what is there. Raises `VaultUnfit` and what `probe` translates."""
+        first, second = secrets.token_bytes(2048), secrets.token_bytes(2048)
+        self._put(key, first)
+        try:
+            self._put(key, second)
+        except ClientError as error:
+            if _http_status(error) not in (409, 412):
+                raise
+        if self._get(key, 0, None) != first:
+            raise VaultUnfit("the store overwrites an object that was put with If-None-Match: *")
+        if self._get(key, 1000, 24) != first[1000:1024]:
+            raise VaultUnfit("the store answers with another range than it was asked for")
 
     def _keep(self, content: bytes, digest: bytes) -> None:
         """Put a pack until its outcome is known, `PUT_ATTEMPTS_MAX` times."""
@@ -207,9 +213,11 @@ class S3Vault:
         """Return (part of) an object. Raises `ContentMissing`, `ContentCorrupt`, `VaultAway`."""
         span = f"bytes={offset}-" if length is None else f"bytes={offset}-{offset + length - 1}"
         try:
-            with closing(self._client.get_object(Bucket=self._bucket, Key=key, Range=span)["Body"]) as body:
-                # One byte more than asked for shows a store that ignores the range, without taking in all it sends.
-                return body.read() if length is None else body.read(length + 1)
+            answer = self._client.get_object(Bucket=self._bucket, Key=key, Range=span)
+            with closing(answer["Body"]) as body:
+                if length is not None and answer["ContentLength"] > length:
+                    raise ContentCorrupt(f"the store sends more of {key} than it was asked for")
+                return body.read()  # whole: only then a connection that broke off is told from an object cut short
         except ClientError as error:
             if _is_missing(error):
                 raise ContentMissing(f"the store has no {key}") from None

@@ -141,7 +141,8 @@ def revive(tx: sa.Connection, dossier: str) -> bool:
     """Take work off the dead list and offer it again, its attempts counted afresh; False when it is not dead."""
     changed = tx.execute(
         sa.text(
-            "UPDATE work SET state = 'offered', attempt = 0 WHERE dossier = :dossier AND state = 'dead' RETURNING dossier"
+            "UPDATE work SET state = 'offered', attempt = 0 WHERE dossier = :dossier AND state = 'dead'"
+            " RETURNING dossier"
         ),
         {"dossier": dossier},
     ).first()

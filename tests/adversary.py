@@ -6,11 +6,13 @@ a put that times out and is there all the same in Ceph and SeaweedFS.
 """
 
 import base64
+import contextlib
 import datetime as dt
 import hashlib
 import http.server
 import ipaddress
 import re
+import socket
 import ssl
 import threading
 import time
@@ -18,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -47,6 +50,7 @@ class Fault(Enum):
     FULL = auto()
     BUSY = auto()  # 503
     FORBIDS_DELETE = auto()
+    NO_BUCKET = auto()
 
 
 class Store:
@@ -84,12 +88,32 @@ def adversary(*faults: Fault, tls: Path | None = None) -> Iterator[Store]:
     finally:
         server.shutdown()
         thread.join()
+        server.hang_up()
         server.server_close()
 
 
 class _Server(http.server.ThreadingHTTPServer):
     # Threads end when their connection ends, and are waited for: nothing is left open after a test.
     daemon_threads = False
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._open: set[socket.socket] = set()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that a client keeps open, perhaps for later."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A connection that the client let go is nothing to report."""
@@ -112,6 +136,8 @@ class _Door(http.server.BaseHTTPRequestHandler):
         store.asked.append("PUT")
         if hashlib.sha256(content).hexdigest() != headers["x-amz-content-sha256"]:
             return self._error(400, "XAmzContentSHA256Mismatch")
+        if Fault.NO_BUCKET in store.faults:
+            return self._error(404, "NoSuchBucket")
         if Fault.FULL in store.faults:
             return self._error(507, "InsufficientStorage")
         if Fault.BUSY in store.faults:
@@ -155,6 +181,8 @@ class _Door(http.server.BaseHTTPRequestHandler):
         store.asked.append("GET")
         if Fault.HANGS_UP_ON_READS in store.faults:
             return self._hang_up()
+        if Fault.NO_BUCKET in store.faults:
+            return self._error(404, "NoSuchBucket")
         kept = store.objects.get(self._key())
         if kept is None:
             return self._error(404, "NoSuchKey")
@@ -204,6 +232,11 @@ class _Door(http.server.BaseHTTPRequestHandler):
 
     def _error(self, code: int, word: str) -> None:
         self._answer(code, f"<Error><Code>{word}</Code><Message>as told</Message></Error>".encode())
+
+    def handle_expect_100(self) -> bool:
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
 
     def _hang_up(self) -> None:
         self.close_connection = True

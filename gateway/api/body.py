@@ -9,7 +9,7 @@ import errno
 import hashlib
 import re
 import tempfile
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from msgspec import Struct
 
@@ -140,7 +140,7 @@ class _Spool:
         content: bytes = self._file.read()
         return content
 
-    def __enter__(self) -> _Spool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -24,7 +24,8 @@ _SHA256_HEX_LENGTH = 64
 @post("/v1/dossiers", summary="Submit a signed dossier", status_code=201, include_in_schema=True)
 async def submit_dossier(request: Request[Any, Any, Any], house: NamedDependency[House]) -> Response[bytes]:
     """The body is the signed envelope's bytes (application/xml). 201 and the receipt; the same bytes again: 200 and the
-    identical receipt; 422 and everything that is wrong. Safe to repeat at any time."""
+    identical receipt; 422 and everything that is wrong. Safe to repeat at any time.
+    """
     answer = await submit(house, request.scope, request.receive)
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=headers["content-type"])

@@ -53,7 +53,7 @@ class Claims(Struct, frozen=True):
 
 @post("/oauth/token", summary="Get an access token", status_code=200)
 async def token(request: Request[Any, Any, Any], house: NamedDependency[House]) -> Response[Any]:
-    """`grant_type=client_credentials` with HTTP Basic, or with `client_assertion` (private_key_jwt). Tokens are short."""
+    """`grant_type=client_credentials` by HTTP Basic, or by `client_assertion` (private_key_jwt). Tokens are short."""
     try:
         issued = await _grant(request, house)
     except Denied as denied:

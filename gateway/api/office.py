@@ -70,7 +70,8 @@ async def take_leases(
     caller: NamedDependency[Caller],
 ) -> Response[bytes]:
     """The office's oldest open dossiers, each under its own lease. Waits up to `wait_s` for the first. With an
-    Idempotency-Key the same request is given the same answer for at least 30 days, if it handed out work."""
+    Idempotency-Key the same request is given the same answer for at least 30 days, if it handed out work.
+    """
     require_office(caller, office)
     once = _once(request, office, data)
     until = house.clock.now().timestamp() + min(data.wait_s, house.settings.wait_s_max)

@@ -125,7 +125,8 @@ KINDS: dict[str, Kind] = {
     ),
     "key-reused": Kind(
         status=422, retry="never",
-        title_vi="Idempotency-Key đã dùng cho yêu cầu khác", title_en="This Idempotency-Key was used for another request",
+        title_vi="Idempotency-Key đã dùng cho yêu cầu khác",
+        title_en="This Idempotency-Key was used for another request",
         remedy_vi="Dùng khoá mới cho yêu cầu mới.", remedy_en="Use a new key for a new request.",
     ),
     "too-many-requests": Kind(
@@ -198,7 +199,7 @@ class Refused(Exception):  # noqa: N818 - raised by handlers, always with a kind
 
 
 class Problem(Struct, frozen=True, kw_only=True):
-    """The body of an RFC 9457 problem."""
+    """The body of an RFC 9457 problem (§3), with our members: `code`, `correlation_id` and whether to try again."""
 
     type: str
     title: str
@@ -241,8 +242,7 @@ def answer_of(error: Exception, language: Language, correlation_id: str) -> Answ
     code = code_of(error)
     detail = error.detail if isinstance(error, Refused) else str(error) if isinstance(error, _SPEAKS) else ""
     kind = KINDS[code]
-    problem = Problem(**_members(code, language, correlation_id, detail))
-    headers = _headers(kind, language, correlation_id)
+    headers = _headers(language, correlation_id)
     if isinstance(error, BudgetSpent):
         headers += [
             (b"retry-after", b"%d" % error.retry_after_s),
@@ -254,37 +254,31 @@ def answer_of(error: Exception, language: Language, correlation_id: str) -> Answ
         headers.append((b"retry-after", b"%d" % RETRY_AFTER_S))
     if code == "unauthorized":
         headers.append((b"www-authenticate", b'Bearer realm="motcua"'))
+    problem = problem_of(code, language, correlation_id, detail)
     return Answer(kind.status, headers, msgspec.json.encode(problem))
-
-
-def members_of_refusal(code: str, language: Language, correlation_id: str) -> dict[str, object]:
-    """The members that every problem has, for the problem of a refused dossier."""
-    return _members(code, language, correlation_id, "")
 
 
 def answer_with(problem: Problem, language: Language) -> Answer:
     """The answer that carries a problem which its handler filled in."""
-    return Answer(
-        problem.status, _headers(KINDS[problem.code], language, problem.correlation_id), msgspec.json.encode(problem)
+    return Answer(problem.status, _headers(language, problem.correlation_id), msgspec.json.encode(problem))
+
+
+def problem_of(code: str, language: Language, correlation_id: str, detail: str = "") -> Problem:
+    """A problem of that kind, in one language."""
+    kind = KINDS[code]
+    remedy = kind.remedy_vi if language == "vi" else kind.remedy_en
+    return Problem(
+        type=f"/problems/{code}",
+        title=kind.title_vi if language == "vi" else kind.title_en,
+        status=kind.status,
+        detail=f"{detail} {remedy}".strip(),
+        code=code,
+        correlation_id=correlation_id,
+        retry=kind.retry,
     )
 
 
-def _members(code: str, language: Language, correlation_id: str, detail: str) -> dict[str, object]:
-    kind = KINDS[code]
-    remedy = kind.remedy_vi if language == "vi" else kind.remedy_en
-    return {
-        "type": f"/problems/{code}",
-        "title": kind.title_vi if language == "vi" else kind.title_en,
-        "status": kind.status,
-        "detail": f"{detail} {remedy}".strip(),
-        "code": code,
-        "correlation_id": correlation_id,
-        "retry": kind.retry,
-    }
-
-
-def _headers(kind: Kind, language: Language, correlation_id: str) -> list[tuple[bytes, bytes]]:
-    _ = kind
+def _headers(language: Language, correlation_id: str) -> list[tuple[bytes, bytes]]:
     return [
         (b"content-type", MEDIA_TYPE),
         (b"content-language", language.encode()),

@@ -17,7 +17,7 @@ from gateway import ids
 from gateway.api import views
 from gateway.api.body import Body, Limits, check_declared, read_body
 from gateway.api.caller import allowance_headers, identify, language_of, require
-from gateway.api.problems import Answer, Refused, RefusedDossier, answer_of, answer_with, members_of_refusal
+from gateway.api.problems import Answer, Refused, RefusedDossier, answer_of, answer_with, problem_of
 from gateway.clock import from_us, rfc3339
 from gateway.judge import Filing, Submission
 from gateway.report import (
@@ -109,7 +109,7 @@ def _refused(settled: Settled, language: Language, correlation: str) -> Answer:
     dossier = settled.dossier
     report = read_report(dossier.report)
     problem = RefusedDossier(
-        **members_of_refusal(report.refused, language, correlation),
+        **msgspec.structs.asdict(problem_of(report.refused, language, correlation)),
         dossier=dossier.id,
         sha256=dossier.sha256.hex(),
         received_at=rfc3339(from_us(dossier.received_at_us)),

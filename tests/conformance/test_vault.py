@@ -259,7 +259,7 @@ def test_many_threads_put_and_read_at_once(vault: Vault) -> None:
 
 def test_of_many_who_put_the_same_round_at_once_every_one_has_it(opened: Callable[[], Vault]) -> None:
     # A store that tells several of them that they won, and keeps only one, must not matter.
-    vaults = [opened() for _ in range(6)]
+    vaults = [opened() for _ in range(4)]
     start = threading.Barrier(len(vaults))
 
     def put(vault: Vault) -> list[Place]:

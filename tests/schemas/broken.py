@@ -20,7 +20,8 @@ def broken_dossiers(good: bytes) -> dict[str, bytes]:
 
 def unescaped_less_than(good: bytes) -> bytes:
     """An employee's name holds a bare "<", so that form D02-TS is no XML at all."""
-    return _in_form(good, "D02-TS", lambda form: _once(form, rb"<HoTen>", b"<HoTen>< "))
+    note = " (<18 tuổi)</HoTen>".encode()
+    return _in_form(good, "D02-TS", lambda form: _once(form, rb"</HoTen>", note))
 
 
 def wrong_casing(good: bytes) -> bytes:

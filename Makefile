@@ -1,0 +1,60 @@
+# motcua: what people run. Each target works on a fresh machine with Python 3.11–3.13 (and its venv module), make and git.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --root-user-action=ignore
+
+.PHONY: help demo serve test check bench interop lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo     play the line, and say in a screenful what happened"
+	@echo "make serve    the gateway on its embedded default, with a demo PKI and demo clients"
+	@echo "make test     the whole suite, with real PostgreSQL and S3 servers"
+	@echo "make check    format, lint, types, fast tests: under a minute"
+	@echo "make bench    the benchmarks beside their baselines, in one run"
+	@echo "make interop  sign afresh with xmlsec1 and the JDK, and verify (both must be installed)"
+
+# A stamp says which requirements the environment holds, so that a second run starts at once.
+$(VENV)/run.stamp: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python 3.11 to 3.13 is needed: make PYTHON=python3.12 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/run.stamp
+	@$(BIN)/motcua demo
+
+serve: $(VENV)/run.stamp
+	@$(BIN)/motcua serve --demo
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/hadolint docker/Dockerfile
+	@$(BIN)/podman-compose -f docker/compose.yaml config > /dev/null
+	@$(BIN)/python -m pytest -m "not slow" tests/house tests/schemas tests/signing tests/gateway/test_states.py tests/gateway/test_config.py tests/gateway/test_deadlines.py tests/gateway/test_routing.py
+
+bench: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.bench.run
+
+interop: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest tests/signing/interop -rA
+
+# Locks name hashes and no index; run after a change of pyproject.toml, with the tool `uv` at hand.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml --extra build -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) var build *.egg-info .mypy_cache .ruff_cache .hypothesis

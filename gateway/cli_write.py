@@ -1,0 +1,158 @@
+"""Commands for those who write dossiers: a sample to start from, and signing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date, timedelta
+from getpass import getpass
+from pathlib import Path
+
+from cryptography import x509
+
+from gateway.cli_terms import (
+    DONE,
+    CannotWork,
+    Commands,
+    Parser,
+    a_day,
+    aside,
+    command,
+    read_file,
+    thousands,
+    whole,
+    write_file,
+)
+from gateway.clock import VIETNAM, SystemClock
+from schemas import sample
+from schemas.catalogue import Catalogue
+from signing.dossier import sign_dossier
+from signing.sign import SigningKey, load_key
+
+# An invented office of the table that comes with motcua.
+DEMO_OFFICE = "09993"
+SEED_MAX = 999_999_999
+
+
+def declare(commands: Commands[Parser]) -> None:
+    """Declare `sample` and `sign`."""
+    make = command(
+        commands,
+        "sample",
+        _sample,
+        says="Tạo một hồ sơ mẫu hợp lệ, chưa ký; người và đơn vị trong đó đều bịa ra.",
+        tells="Write a valid unsigned dossier; its people and units are made up. The same arguments, the same bytes.",
+        example="""
+            motcua sample 600 --employees 10 --seed 7 --unit AK4549H --tax-code 9922360686 -o hoso.xml
+            motcua sample 04 -o dangky.xml
+        """,
+    )
+    make.add_argument("procedure", metavar="PROCEDURE", help="mã thủ tục: 600, 04 · code of the procedure")
+    make.add_argument("--employees", type=whole(1, sample.EMPLOYEES_MAX), default=10, metavar="N")
+    make.add_argument("--seed", type=whole(0, SEED_MAX), default=0, metavar="S")
+    make.add_argument("--unit", metavar="CODE", help="mã đơn vị (mặc định: theo --seed) · unit code")
+    make.add_argument("--tax-code", metavar="MST", help="mã số thuế (mặc định: theo --seed) · tax code")
+    make.add_argument("--office", default=DEMO_OFFICE, metavar="CODE", help="mã cơ quan BHXH (mặc định: %(default)s)")
+    make.add_argument("--period", metavar="MM/yyyy", help="kỳ kê khai (mặc định: tháng này) · period")
+    make.add_argument("--made-on", type=a_day, metavar="DAY", help="ngày lập (mặc định: hôm nay) · day of making")
+    make.add_argument("--attachments", type=whole(0, sample.ATTACHMENTS_MAX), default=1, metavar="N")
+    make.add_argument(
+        "--attachment-bytes", type=whole(1, sample.ATTACHMENT_SIZE_BYTES_MAX), metavar="N", help="cỡ mỗi PDF · of a PDF"
+    )
+    make.add_argument("-o", "--output", metavar="FILE", help="mặc định: đầu ra chuẩn · default: standard output")
+
+    put = command(
+        commands,
+        "sign",
+        _sign,
+        says="Ký hồ sơ: từng tờ khai rồi đến phong bì; những byte khác giữ nguyên.",
+        tells="Sign a dossier: each form, then the envelope; every other byte stays as it is.",
+        example="""
+            motcua sign hoso.xml --key donvi.key.pem --cert donvi.pem -o hoso.signed.xml
+            motcua sign hoso.xml --key donvi.p12 --password-file matkhau.txt > hoso.signed.xml
+        """,
+    )
+    put.add_argument("file", metavar="FILE", help="hồ sơ, hoặc - · the dossier, or - for standard input")
+    put.add_argument("--key", required=True, type=Path, metavar="KEY", help="khóa: PEM hoặc PKCS#12 (.p12, .pfx)")
+    put.add_argument("--cert", type=Path, metavar="CERT", help="chứng thư số (PEM, DER); không cần nếu đã có trong KEY")
+    put.add_argument("--password-file", type=Path, metavar="PATH", help="tệp chứa mật khẩu của khóa · its password")
+    put.add_argument("--level", choices=("both", "forms", "envelope"), default="both", help="ký ở mức nào")
+    put.add_argument("--profile", choices=("national", "xades", "asic"), default="national", help="dạng chữ ký")
+    put.add_argument("-o", "--output", metavar="FILE", help="mặc định: đầu ra chuẩn · default: standard output")
+
+
+def _sample(asked: argparse.Namespace) -> int:
+    today = SystemClock().now().date()
+    content = sample.make_dossier(
+        asked.procedure,
+        employees=asked.employees,
+        seed=asked.seed,
+        unit=asked.unit or sample.unit_code(asked.seed),
+        tax_code=asked.tax_code or sample.tax_code(asked.seed),
+        office=asked.office,
+        period=asked.period or f"{today:%m/%Y}",
+        made_on=asked.made_on or today,
+        attachments=asked.attachments,
+        attachment_bytes=asked.attachment_bytes,
+    )
+    write_file(asked.output, content)
+    if asked.output:
+        aside(f"Đã tạo · wrote {asked.output} ({thousands(len(content))} byte)")
+    return DONE
+
+
+def _sign(asked: argparse.Namespace) -> int:
+    if asked.profile != "national":
+        raise CannotWork(
+            f"dạng chữ ký {asked.profile} chưa có · profile {asked.profile} is not there yet: use national"
+        )
+    now = SystemClock().now()
+    content = read_file(asked.file)
+    key, certificate = load_holder(asked.key, asked.cert, asked.password_file)
+    signed = sign_dossier(
+        content,
+        key,
+        certificate,
+        signature_paths=signature_paths(Catalogue.load(), now.astimezone(VIETNAM).date()),
+        now=now.replace(microsecond=0),
+        level=asked.level,
+    )
+    write_file(asked.output, signed)
+    ends = certificate.not_valid_after_utc
+    if ends < now:
+        aside(f"Lưu ý: chứng thư số đã hết hạn {ends:%d/%m/%Y} · note: the certificate has expired")
+    elif ends < now + timedelta(days=30):
+        aside(f"Lưu ý: chứng thư số hết hạn {ends:%d/%m/%Y} · note: the certificate expires soon")
+    if asked.output:
+        aside(f"Đã ký · signed {asked.output} ({thousands(len(signed))} byte)")
+    return DONE
+
+
+def signature_paths(catalogue: Catalogue, on: date) -> dict[str, str]:
+    """Where each form's own signature stands, by the name of its root element."""
+    return {form.root: form.signature_path for form in catalogue.forms(on)}
+
+
+def load_holder(
+    key_file: Path, certificate_file: Path | None, password_file: Path | None
+) -> tuple[SigningKey, x509.Certificate]:
+    """A key and its certificate from PEM or PKCS#12. Raises `CannotWork`, SigningImpossible."""
+    password = password_file.read_bytes().strip() if password_file else None
+    if password is None and key_file.suffix.lower() in (".p12", ".pfx") and sys.stdin.isatty():
+        password = getpass(f"Mật khẩu của · password of {key_file.name}: ").encode()
+    key, certificate = load_key(key_file, password)
+    if certificate_file is not None:
+        certificate = _load_certificate(certificate_file)
+    if certificate is None:
+        raise CannotWork(f"{key_file.name} không chứa chứng thư số: thêm --cert · holds no certificate: add --cert")
+    return key, certificate
+
+
+def _load_certificate(path: Path) -> x509.Certificate:
+    content = path.read_bytes()
+    try:
+        if b"-----BEGIN" in content:
+            return x509.load_pem_x509_certificate(content)
+        return x509.load_der_x509_certificate(content)
+    except ValueError as error:
+        raise CannotWork(f"{path.name}: không phải chứng thư số · not a certificate") from error

@@ -1,0 +1,164 @@
+"""The first start: the keys of a gateway that has none, and, for a demonstration, a PKI, units and clients."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from gateway.callers import register_client
+from schemas import sample
+from signing.demo_pki import Employer, Recipe, load_recipe, make_pki, write_holder
+from signing.seal import create_seal_key
+from storage import journal, register
+from storage.cipher import create_master_key
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from gateway.callers import Role
+    from gateway.config import Settings
+    from storage.database import Database
+
+# Invented offices of the table that comes with motcua, and where the demonstration's units belong.
+DEMO_OFFICES = ("09993", "09995")
+DEMO_UNITS = 4
+DEMO_FOLDER = "demo"
+SECRETS_FILE = "clients.json"
+_DEMO_SINCE = "2020-01-01"
+
+
+class KeysMissing(Exception):  # noqa: N818 - named for what happened
+    """A key is not where it should be, and a new one would be wrong. An operator must bring it back."""
+
+
+class DemoUnit(Struct, frozen=True, kw_only=True):
+    """A unit of the demonstration, and the name of its key and certificate in the demo folder."""
+
+    code: str
+    tax_code: str
+    office: str
+    holder: str
+
+
+def make_keys(settings: Settings, database: Database) -> list[str]:
+    """Make the master key and the seal key where they have their default places and there are none; say which.
+
+    Only while nothing was ever received: a gateway that made itself a new key because a disk was not mounted could
+    no longer open what it holds. The database must be migrated. Raises `KeysMissing`; trying again is safe.
+    """
+    made = []
+    for name, default, create in (
+        ("master_key", "master.key", create_master_key),
+        ("seal_key", "seal.pem", create_seal_key),
+    ):
+        path = settings.path(name, default)
+        if path.exists():
+            continue
+        if getattr(settings, name):
+            raise KeysMissing(f"{path}: không có khóa này · no such key (MOTCUA_{name.upper()})")
+        with database.read() as tx:
+            received = journal.head(tx)
+        if received:
+            raise KeysMissing(f"{path}: mất khóa của những hồ sơ đã nhận · the key to received dossiers is gone")
+        settings.home_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create(path)
+        made.append(str(path))
+    return made
+
+
+def demo_units() -> list[DemoUnit]:
+    """The units of the demonstration: the same every time, at two offices by turns."""
+    return [
+        DemoUnit(
+            code=sample.unit_code(number),
+            tax_code=sample.tax_code(number),
+            office=DEMO_OFFICES[number % len(DEMO_OFFICES)],
+            holder=f"unit-{number + 1}",
+        )
+        for number in range(DEMO_UNITS)
+    ]
+
+
+def make_demo(settings: Settings, database: Database, now: datetime) -> Path | None:
+    """A demo PKI that is trusted, units with their signing keys, and clients; None when there is trust already.
+
+    The clients' secrets are written to a file for the owner alone, whose path is returned.
+    """
+    if is_trusting(settings):
+        return None
+    trust = settings.path("trust", "trust")
+    folder = settings.home_path / DEMO_FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    recipe = load_recipe()
+    pki = make_pki(now, Recipe(recipe.root, recipe.intermediate, employers=()))
+    pki.write(folder)
+    units = demo_units()
+    for unit in units:
+        named = Employer(
+            name=unit.holder,
+            common_name=f"ĐƠN VỊ MẪU {unit.code}",
+            identifiers=(f"MST:{unit.tax_code}",),
+            key="rsa-2048",
+            valid_days=365,
+        )
+        write_holder(folder, unit.holder, pki.issue(named, now))
+    with database.begin() as tx:
+        register.put(tx, [_row(unit) for unit in units])
+    secrets = _make_clients(database, units, now)
+    listed = folder / SECRETS_FILE
+    descriptor = os.open(listed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(secrets, file, indent=2)
+    # Trust comes last: a first start that was cut short begins again from here.
+    trust.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for certificate in sorted((folder / "trust").iterdir()):
+        (trust / f"demo-{certificate.name}").write_bytes(certificate.read_bytes())
+    return listed
+
+
+def _row(unit: DemoUnit) -> register.Unit:
+    return register.Unit(
+        code=unit.code,
+        tax_code=unit.tax_code,
+        office=unit.office,
+        name=f"Đơn vị mẫu {unit.code}",
+        valid_from=_DEMO_SINCE,
+    )
+
+
+def _make_clients(database: Database, units: list[DemoUnit], now: datetime) -> dict[str, dict[str, str]]:
+    """An employer's software for all demo units, one client for each office, and an operator."""
+    codes = [unit.code for unit in units]
+    wanted: list[tuple[str, Role, list[str], list[str]]] = [("employer", "employer", codes, [])]
+    wanted += [(f"office-{office}", "office", [], [office]) for office in DEMO_OFFICES]
+    wanted.append(("operator", "operator", [], []))
+    made: dict[str, dict[str, str]] = {}
+    for name, role, of_units, of_offices in wanted:
+        client, secret = register_client(
+            database,
+            role=role,
+            name=f"demo {name}",
+            units=of_units,
+            offices=of_offices,
+            jwk=None,
+            requests_per_minute_max=60_000,
+            now=now,
+        )
+        made[name] = {"client_id": client, "client_secret": secret or ""}
+    return made
+
+
+def is_trusting(settings: Settings) -> bool:
+    """Whether the trust folder holds anything; without it every signature is refused."""
+    trust = settings.path("trust", "trust")
+    return trust.is_dir() and any(trust.iterdir())
+
+
+def read_secrets(folder: Path) -> list[tuple[str, str, str]]:
+    """The demo clients: name, client id and secret."""
+    held = json.loads((folder / SECRETS_FILE).read_text("utf-8"))
+    return [(name, one["client_id"], one["client_secret"]) for name, one in held.items()]

@@ -1,0 +1,60 @@
+"""What happens before the gateway takes its first request: the database is brought up to date, everything opens once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway import first_start
+from gateway.app import open_stores, open_tables, open_the_database
+from gateway.clock import SystemClock
+from storage.migrations import migrate, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.config import Settings
+
+
+class SchemaMissing(Exception):  # noqa: N818 - named for what happened
+    """The database lacks migrations. Run `motcua migrate`, then try again."""
+
+
+def prepare(settings: Settings, *, demo: bool) -> Iterator[str]:
+    """Make what a first start makes, open everything once, and tell, line by line, what a person should know.
+
+    The embedded database is migrated here; a server is migrated by `motcua migrate`, once for all gateways. Raises what
+    opening raises: then the gateway must not start. Trying again is safe.
+    """
+    settings.home_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = open_the_database(settings)
+    try:
+        if database.dialect == "sqlite":
+            migrate(database)
+        elif steps := missing(database):
+            raise SchemaMissing(f"cơ sở dữ liệu thiếu bước {steps}: chạy `motcua migrate` · run `motcua migrate` first")
+        for path in first_start.make_keys(settings, database):
+            yield f"Đã tạo khóa · made a key: {path}"
+        if demo:
+            yield from _demo(settings, first_start.make_demo(settings, database, SystemClock().now()))
+    finally:
+        database.close()
+    settings.path("trust", "trust").mkdir(parents=True, exist_ok=True)
+    if not first_start.is_trusting(settings):
+        yield "CHƯA có chứng thư số gốc nào được tin: mọi chữ ký sẽ bị từ chối (thêm bằng `motcua trust add`)"
+        yield "NO trust anchor yet: every signature will be refused (add one with `motcua trust add`)"
+    stores = open_stores(settings)
+    open_tables(settings)
+    stores.vault.close()
+    stores.database.close()
+
+
+def _demo(settings: Settings, secrets: object) -> list[str]:
+    folder = settings.home_path / first_start.DEMO_FOLDER
+    if secrets is None:
+        kept = folder / first_start.SECRETS_FILE
+        return [f"Tài khoản mẫu · demo clients: {kept}"] if kept.exists() else []
+    lines = [
+        "Đã tạo PKI, đơn vị và tài khoản mẫu · made a demo PKI, units and clients; the secrets are shown this once:"
+    ]
+    lines += [f"  {name:<13} {client} {secret}" for name, client, secret in first_start.read_secrets(folder)]
+    return [*lines, f"  {folder / first_start.SECRETS_FILE} (0600)"]

@@ -1,0 +1,292 @@
+"""Who may see and do what, over HTTP: every door with the right caller, and every denial."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.callers import ROLES, Role
+from tests.databases import database_url
+from tests.gateway.inhouse import (
+    OFFICE,
+    OTHER_OFFICE,
+    OTHER_TAX_CODE,
+    OTHER_UNIT,
+    UNIT,
+    Inhouse,
+    a_dossier,
+    inhouse,
+)
+
+__all__ = ["database_url"]
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, database_url: str) -> Iterator[Inhouse]:
+    with inhouse(tmp_path / "home", database_url=database_url) as made:
+        yield made
+
+
+def problem(answer: object) -> str:
+    body = answer.json()  # type: ignore[attr-defined]
+    assert set(body) >= {"type", "title", "status", "code", "correlation_id", "retry"}
+    assert body["type"] == f"/problems/{body['code']}"
+    assert answer.headers["content-type"] == "application/problem+json"  # type: ignore[attr-defined]
+    return str(body["code"])
+
+
+def test_a_dossier_goes_from_employer_to_office_and_back(gateway: Inhouse) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    content = a_dossier()
+    first = gateway("POST", "/v1/dossiers", employer, content=content)
+    assert first.status_code == 201, first.text
+    told = first.json()
+    assert told["sha256"] == hashlib.sha256(content).hexdigest()
+    assert told["competent_office"] == OFFICE
+    assert told["batch"] == 1
+    assert first.headers["location"] == f"/v1/dossiers/{told['dossier']}"
+
+    work = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={"max": 5}).json()
+    assert work["complete_until"] == 2
+    (one,) = work["work"]
+    fetched = gateway("GET", one["content_url"], office)
+    assert fetched.content == content
+    assert hashlib.sha256(fetched.content).hexdigest() == one["sha256"] == told["sha256"]
+    done = gateway("POST", f"/v1/leases/{one['lease']}/acknowledge", office)
+    assert done.json() == {"dossier": told["dossier"], "state": "acknowledged"}
+
+    shown = gateway("GET", f"/v1/dossiers/{told['dossier']}", employer).json()
+    assert shown["state"] == "acknowledged"
+    assert shown["receipt"] == told["receipt"]
+    assert [part["form"] for part in shown["parts"]] == ["D02-TS", "TK1-TS", "D01-TS"]
+    assert shown["verdict"]["indication"] == "TOTAL-PASSED"
+    events = gateway("GET", f"/v1/dossiers/{told['dossier']}/events", employer).json()
+    assert [event["type"] for event in events["events"]] == ["accepted", "leased", "acknowledged"]
+    assert events["next"] == events["events"][-1]["seq"]
+    assert gateway("GET", f"/v1/dossiers/{told['dossier']}/receipt", employer).text == told["receipt"]
+
+
+def test_the_same_bytes_get_the_identical_receipt_and_the_owner_finds_it_by_digest(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    content = a_dossier()
+    first = gateway("POST", "/v1/dossiers", employer, content=content)
+    gateway.clock.advance(3)
+    again = gateway("POST", "/v1/dossiers", employer, content=content)
+    found = gateway("GET", f"/v1/receipts?sha256={first.json()['sha256']}", employer)
+    assert (first.status_code, again.status_code, found.status_code) == (201, 200, 200)
+    assert first.content == again.content == found.content
+
+
+def test_a_stranger_is_refused_and_told_nothing(gateway: Inhouse) -> None:
+    employer, stranger = gateway.bearer("employer", units=[UNIT]), gateway.bearer("employer", units=[OTHER_UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    for path in ("", "/receipt", "/content", "/events"):
+        answer = gateway("GET", f"/v1/dossiers/{told['dossier']}{path}", stranger)
+        assert (answer.status_code, problem(answer)) == (404, "not-found")
+    answer = gateway("GET", f"/v1/receipts?sha256={told['sha256']}", stranger)
+    assert (answer.status_code, problem(answer)) == (404, "not-found")
+    assert gateway("GET", "/v1/dossiers", stranger).json()["dossiers"] == []
+    assert gateway("GET", "/v1/events", stranger).json()["events"] == []
+    answer = gateway("POST", "/v1/dossiers", stranger, content=a_dossier())
+    assert (answer.status_code, problem(answer)) == (403, "not-your-unit")
+    assert told["receipt"] not in answer.text
+    unknown = gateway("GET", "/v1/dossiers/d-nothing", stranger)
+    assert unknown.json()["title"] == gateway("GET", f"/v1/dossiers/{told['dossier']}", stranger).json()["title"]
+
+
+def test_an_ivan_sees_all_its_units_and_a_units_employer_sees_what_the_ivan_sent(gateway: Inhouse) -> None:
+    ivan, employer = gateway.bearer("ivan", units=[UNIT, OTHER_UNIT]), gateway.bearer("employer", units=[UNIT])
+    gateway("POST", "/v1/dossiers", ivan, content=a_dossier())
+    other = a_dossier(unit=OTHER_UNIT, tax_code=OTHER_TAX_CODE, holder="other")
+    assert gateway("POST", "/v1/dossiers", ivan, content=other).status_code == 201
+    assert [one["unit"] for one in gateway("GET", "/v1/dossiers", ivan).json()["dossiers"]] == [UNIT, OTHER_UNIT]
+    assert [one["unit"] for one in gateway("GET", "/v1/dossiers", employer).json()["dossiers"]] == [UNIT]
+    only = gateway("GET", f"/v1/dossiers?unit={OTHER_UNIT}&procedure=600&state=accepted", ivan).json()["dossiers"]
+    assert [one["unit"] for one in only] == [OTHER_UNIT]
+
+
+def test_an_office_sees_only_its_own_work(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    office, other = gateway.bearer("office", offices=[OFFICE]), gateway.bearer("office", offices=[OTHER_OFFICE])
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    assert gateway("GET", f"/v1/dossiers/{told['dossier']}/content", office).status_code == 200
+    for path in ("", "/receipt", "/content", "/events"):
+        assert gateway("GET", f"/v1/dossiers/{told['dossier']}{path}", other).status_code == 404
+    answer = gateway("POST", f"/v1/offices/{OFFICE}/leases", other, json={})
+    assert (answer.status_code, problem(answer)) == (403, "forbidden")
+    (one,) = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={}).json()["work"]
+    for step in ("acknowledge", "extend", "release"):
+        answer = gateway("POST", f"/v1/leases/{one['lease']}/{step}", other, json={})
+        assert (answer.status_code, problem(answer)) == (409, "lease-lost")
+    assert gateway("POST", f"/v1/leases/{one['lease']}/extend", office, json={"lease_s": 600}).status_code == 200
+    assert gateway("POST", f"/v1/leases/{one['lease']}/release", office, json={"reason": "x"}).json() == {
+        "work": "offered"
+    }
+    late = gateway("POST", f"/v1/leases/{one['lease']}/acknowledge", office)
+    assert (late.status_code, problem(late)) == (409, "lease-lost")
+
+
+# Which roles each door is for; every other role is tried and must be denied.
+DOORS: list[tuple[str, str, set[Role]]] = [
+    ("POST", "/v1/dossiers", {"employer", "ivan"}),
+    ("POST", "/v1/dossiers/check", {"employer", "ivan"}),
+    ("GET", "/v1/dossiers", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/receipt", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/content", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/events", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/events", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/receipts?sha256=" + "0" * 64, {"employer", "ivan"}),
+    ("GET", "/v1/notices?sha256=" + "0" * 64, {"employer", "ivan", "office", "operator"}),
+    ("POST", f"/v1/offices/{OFFICE}/leases", {"office"}),
+    ("POST", "/v1/leases/l-x/acknowledge", {"office"}),
+    ("POST", "/v1/leases/l-x/extend", {"office"}),
+    ("POST", "/v1/leases/l-x/release", {"office"}),
+    ("GET", "/v1/alarms", {"office", "operator"}),
+    ("POST", "/v1/dossiers/d-x/revive", {"operator"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), DOORS, ids=[f"{m} {p}" for m, p, _ in DOORS])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_each_door_is_for_its_roles_alone(gateway: Inhouse, method: str, path: str, allowed: set[Role]) -> None:
+    body = {"json": {}} if "leases" in path else {"content": a_dossier(employees=1)}
+    for role in ROLES:
+        token = gateway.bearer(role, units=[UNIT], offices=[OFFICE])
+        answer = gateway(method, path, token, **(body if method == "POST" else {}))
+        if role in allowed:
+            assert answer.status_code != 403, (role, answer.text)
+        else:
+            assert (answer.status_code, problem(answer)) == (403, "forbidden"), role
+    nobody = gateway(method, path, **(body if method == "POST" else {}))
+    assert (nobody.status_code, problem(nobody)) == (401, "unauthorized")
+    assert nobody.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_refusal_leaves_its_signed_notice_with_the_submitter_alone(gateway: Inhouse) -> None:
+    employer, unit_mate = gateway.bearer("employer", units=[UNIT]), gateway.bearer("ivan", units=[UNIT])
+    content = bytearray(a_dossier())
+    content[len(content) // 2] ^= 1
+    answer = gateway("POST", "/v1/dossiers", employer, content=bytes(content))
+    refused = answer.json()
+    assert answer.status_code == 422
+    assert refused["notice"].count(".") == 2
+    notices = gateway("GET", f"/v1/notices?sha256={refused['sha256']}", employer).json()
+    assert [one["receipt"] for one in notices] == [refused["notice"]]
+    assert [one["state"] for one in notices] == ["refused"]
+    assert gateway("GET", f"/v1/notices?sha256={refused['sha256']}", unit_mate).json() == []
+    assert gateway("GET", f"/v1/receipts?sha256={refused['sha256']}", employer).status_code == 404
+    assert gateway("GET", f"/v1/dossiers/{refused['dossier']}/content", employer).status_code == 404
+    assert gateway("GET", "/v1/dossiers?state=refused", employer).json()["dossiers"][0]["dossier"] == refused["dossier"]
+
+
+def test_checking_judges_and_keeps_nothing(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    good = gateway("POST", "/v1/dossiers/check", employer, content=a_dossier()).json()
+    assert (good["ok"], len(good["signatures"])) == (True, 4)
+    bad = gateway("POST", "/v1/dossiers/check", employer, content=a_dossier().replace(b"<MaThuTuc>600", b"<MaThuTuc>699"))
+    assert bad.json()["ok"] is False
+    assert {finding["code"] for finding in bad.json()["findings"]} >= {"procedure-unknown"}
+    assert gateway("GET", "/ready").json()["committed"] == 0
+    assert gateway("GET", "/v1/dossiers", employer).json()["dossiers"] == []
+
+
+def test_a_long_poll_wakes_when_another_caller_commits(gateway: Inhouse) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+
+    async def both() -> tuple[object, object]:
+        feed = asyncio.create_task(gateway.ask("GET", "/v1/events?after=0&wait_s=20", employer))
+        work = asyncio.create_task(
+            gateway.ask("POST", f"/v1/offices/{OFFICE}/leases", office, json={"wait_s": 20, "max": 1})
+        )
+        await asyncio.sleep(0.3)
+        assert not feed.done()
+        assert not work.done()
+        await gateway.ask("POST", "/v1/dossiers", employer, content=a_dossier())
+        return (await asyncio.wait_for(feed, 5)).json(), (await asyncio.wait_for(work, 5)).json()
+
+    feed, work = gateway.asked(both())
+    assert [event["type"] for event in feed["events"]][:1] == ["accepted"]  # type: ignore[index]
+    assert len(work["work"]) == 1  # type: ignore[index]
+
+
+def test_a_long_poll_without_news_ends_empty(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+
+    async def wait() -> dict[str, object]:
+        poll = asyncio.create_task(gateway.ask("GET", "/v1/events?after=0&wait_s=1", employer))
+        await asyncio.sleep(0.3)
+        gateway.clock.advance(2)
+        answer: dict[str, object] = (await asyncio.wait_for(poll, 5)).json()
+        return answer
+
+    assert gateway.asked(wait()) == {"events": [], "next": 0}
+
+
+def test_the_interface_describes_itself(gateway: Inhouse) -> None:
+    described = gateway("GET", "/schema/openapi.json").json()
+    assert described["openapi"].startswith("3.1")
+    for method, path, _ in DOORS:
+        plain = path.partition("?")[0].replace("d-x", "{dossier}").replace("l-x", "{lease}")
+        plain = plain.replace(f"/offices/{OFFICE}", "/offices/{office}")
+        assert method.lower() in described["paths"][plain], plain
+    keys = gateway("GET", "/v1/keys").json()["keys"]
+    assert keys[0]["alg"] == "ES256"
+    assert "d" not in keys[0]
+
+
+def test_problems_speak_the_callers_language_and_each_has_a_page(gateway: Inhouse) -> None:
+    vi = gateway("GET", "/v1/dossiers", headers={"accept-language": "vi-VN,vi;q=0.9,en;q=0.5"}).json()
+    en = gateway("GET", "/v1/dossiers", headers={"accept-language": "en-GB,en;q=0.9,vi;q=0.1"}).json()
+    assert (vi["title"], en["title"]) == ("Chưa xác thực", "Not authenticated")
+    page = gateway("GET", "/problems/unauthorized")
+    assert page.status_code == 200
+    assert "Chưa xác thực" in page.text
+    assert gateway("GET", "/problems/none").status_code == 404
+
+
+def test_a_key_makes_a_lease_request_repeatable(gateway: Inhouse) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    for seed in (1, 2):
+        gateway("POST", "/v1/dossiers", employer, content=a_dossier(seed))
+    path, headers = f"/v1/offices/{OFFICE}/leases", {"idempotency-key": "nightly-1"}
+    first = gateway("POST", path, office, json={"max": 1}, headers=headers)
+    again = gateway("POST", path, office, json={"max": 1}, headers=headers)
+    assert first.json() == again.json()
+    other = gateway("POST", path, office, json={"max": 2}, headers=headers)
+    assert (other.status_code, problem(other)) == (422, "key-reused")
+    assert len(gateway("POST", path, office, json={"max": 9}).json()["work"]) == 1
+
+
+def test_dead_work_raises_an_alarm_that_the_office_and_the_operator_see(gateway: Inhouse) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    operator = gateway.bearer("operator")
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    for _ in range(5):
+        (one,) = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={}).json()["work"]
+        gateway("POST", f"/v1/leases/{one['lease']}/release", office, json={"reason": "không mở được tệp"})
+    assert gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={}).json()["work"] == []
+    for token in (office, operator):
+        (alarm,) = gateway("GET", "/v1/alarms", token).json()
+        assert (alarm["rule"], alarm["subject"], alarm["owner"]) == ("work-dead", told["dossier"], OFFICE)
+    assert gateway("POST", f"/v1/dossiers/{told['dossier']}/revive", operator).json() == {"offered": True}
+    assert gateway("GET", "/v1/alarms", operator).json() == []
+    assert len(gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={}).json()["work"]) == 1
+
+
+def test_many_at_once_each_get_their_own_number_and_batch(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    contents = [a_dossier(seed, employees=1) for seed in range(12)]
+
+    async def all_at_once() -> list[dict[str, object]]:
+        answers = await asyncio.gather(
+            *(gateway.ask("POST", "/v1/dossiers", employer, content=content) for content in contents)
+        )
+        return [json.loads(answer.content) for answer in answers]
+
+    told = gateway.asked(all_at_once())
+    assert sorted(one["batch"] for one in told) == list(range(1, 13))  # type: ignore[type-var]
+    assert len({one["receipt_number"] for one in told}) == 12
