@@ -42,7 +42,7 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/hadolint docker/Dockerfile
-	@$(BIN)/podman-compose -f docker/compose.yaml config > /dev/null
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml > /dev/null
 	@$(BIN)/python -m pytest -m "not slow" tests/house tests/schemas tests/signing tests/gateway/test_states.py tests/gateway/test_config.py tests/gateway/test_deadlines.py tests/gateway/test_routing.py
 
 bench: $(VENV)/dev.stamp

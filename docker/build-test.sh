@@ -73,6 +73,8 @@ finish() {
         wait "$server" 2>/dev/null || true
     fi
     buildah rm "$box" >/dev/null
+    # buildah mounts its storage on itself; left so, the folder could not be removed.
+    umount "$KEEP/graph/overlay" 2>/dev/null || true
 }
 trap finish EXIT
 inside() { buildah run --network host "$box" -- "$@"; }

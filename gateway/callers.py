@@ -1,4 +1,4 @@
-"""Who calls: clients, their secrets, their tokens, their budgets. Nothing here knows HTTP."""
+"""Who calls: clients, their secrets, their tokens and their budgets."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ from gateway.cli_terms import COULD_NOT, Commands, Parser
 # commands then start in a fraction of the time.
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("gateway.cli_serve", "chạy cổng tiếp nhận · run the gateway"),
-    "demo": ("gateway.cli_operate", "diễn trọn một kỳ nộp hồ sơ · play a month-end"),
+    "demo": ("gateway.cli_show", "diễn trọn một kỳ nộp hồ sơ · play a month-end"),
     "migrate": ("gateway.cli_operate", "cập nhật cơ sở dữ liệu · bring the database up to date"),
     "check-config": ("gateway.cli_operate", "kiểm tra cấu hình · check the configuration"),
     "audit": ("gateway.cli_operate", "đối chiếu mọi biên nhận · check that every receipt still holds"),
-    "bench": ("gateway.cli_operate", "đo hiệu năng · run the benchmarks"),
+    "bench": ("gateway.cli_show", "đo hiệu năng · run the benchmarks"),
     "sample": ("gateway.cli_write", "tạo hồ sơ mẫu chưa ký · write a sample dossier"),
     "sign": ("gateway.cli_write", "ký hồ sơ · sign a dossier"),
     "submit": ("gateway.cli_submit", "nộp hồ sơ · submit dossiers"),
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read our output went away; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return COULD_NOT
-    except Exception as error:  # noqa: BLE001 - a command never ends in a traceback
+    except Exception as error:
         return fail(error)
 
 
@@ -73,7 +73,7 @@ def _parser(told: list[str]) -> Parser:
         description="Một cửa tiếp nhận hồ sơ bảo hiểm xã hội điện tử.\n"
         "One window for signed social-insurance dossiers.",
         epilog="Mỗi lệnh có --help với ví dụ. Kết thúc: 0 xong, 1 không đạt, 2 gọi sai hoặc không làm được.\n"
-        "Every command has --help with an example. Exit status: 0 done, 1 judged bad, 2 called wrong or could not work.",
+        "Every command has --help with an example. Exit status: 0 done, 1 judged bad, 2 called wrong or not able to.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="lệnh · commands", metavar="COMMAND", required=True, parser_class=Parser)

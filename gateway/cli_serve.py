@@ -94,7 +94,7 @@ def _look(told: Settings, demo: bool) -> None:  # noqa: FBT001 - a process is ha
     try:
         for line in prepare(told, demo=demo):
             aside(line)
-    except Exception as error:  # noqa: BLE001 - told in one line
+    except Exception as error:
         sys.exit(fail(error))
 
 

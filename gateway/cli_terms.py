@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
 
 from gateway.clock import VIETNAM
-from gateway.config import Settings, load
+from gateway.config import PREFIX, Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -157,3 +157,9 @@ def table(rows: Iterable[Sequence[str]]) -> list[str]:
 def thousands(number: int) -> str:
     """A number as it is written in Vietnam: 600.000."""
     return f"{number:,}".replace(",", ".")
+
+
+def environment_with(**values: str) -> dict[str, str]:
+    """This process's environment for a gateway of its own: without our settings, with those `MOTCUA_…` values."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return others | {f"{PREFIX}{name.upper()}": value for name, value in values.items()}

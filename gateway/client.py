@@ -1,7 +1,7 @@
 """The gateway as employers' and offices' software meets it: an HTTP client that may be interrupted at any point.
 
-Submitting is safe to repeat, because the digest names the dossier. When an answer does not come, the client asks "do you
-hold these bytes?" before it sends them again; when it is told to come back later, it does.
+Submitting is safe to repeat, because the digest names the dossier. When an answer does not come, the client asks "do
+you hold these bytes?" before it sends them again; when it is told to come back later, it does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import re
 import secrets
 from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import quote_plus
 
 import httpx
 import msgspec
@@ -54,9 +55,8 @@ class Unexpected(Exception):  # noqa: N818
     """An answer that the interface does not know; `status` and `problem` say which. Trying again may not help."""
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        super().__init__(
-            f"HTTP {status} {problem.get('code', '')}: {problem.get('title', '')} {problem.get('detail', '')}"
-        )
+        told = " ".join(str(problem[name]) for name in ("code", "title", "detail") if name in problem)
+        super().__init__(f"HTTP {status} {told}")
         self.status, self.problem = status, problem
 
 
@@ -71,8 +71,8 @@ class Proof(Protocol):
         """The parameters that go into the form."""
         ...
 
-    def basic(self) -> tuple[str, str] | None:
-        """Client id and secret for HTTP Basic, if that is the way."""
+    def headers(self) -> dict[str, str]:
+        """The headers that go with it."""
         ...
 
 
@@ -86,9 +86,10 @@ class BySecret(Struct, frozen=True):
         """Nothing: the secret goes into the header."""
         return {}
 
-    def basic(self) -> tuple[str, str] | None:
-        """The credentials."""
-        return self.client, self.secret
+    def headers(self) -> dict[str, str]:
+        """HTTP Basic over the form-encoded id and secret."""
+        pair = f"{quote_plus(self.client)}:{quote_plus(self.secret)}"
+        return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
 class ByKey(Struct, frozen=True):
@@ -109,9 +110,9 @@ class ByKey(Struct, frozen=True):
         assertion = seal_jws(self.key, msgspec.json.encode(claims), "JWT")
         return {"client_assertion_type": _JWT_BEARER, "client_assertion": assertion}
 
-    def basic(self) -> tuple[str, str] | None:
-        """None: the assertion goes into the form."""
-        return None
+    def headers(self) -> dict[str, str]:
+        """Nothing: the assertion goes into the form."""
+        return {}
 
 
 class Accepted(Struct, frozen=True, kw_only=True):
@@ -201,9 +202,9 @@ class Gateway:
                 answer = await self._ask("POST", "/v1/dossiers", content=content, headers=headers, params=parameters)
             except httpx.TransportError as lost:
                 # The answer was lost, or the request was. Only the gateway knows which: ask, then send again.
-                await patience.wait(None, lost)
                 if held := await self._held(digest.hex()):
                     return held
+                await patience.wait(None, lost)
                 continue
             if answer.status_code in (httpx.codes.OK, httpx.codes.CREATED):
                 return _accepted(answer, fresh=answer.status_code == httpx.codes.CREATED)
@@ -217,7 +218,7 @@ class Gateway:
             await patience.wait(answer)
 
     async def receipt_of(self, sha256: str) -> Accepted | None:
-        """ "Do you hold these bytes?" The identical receipt, or None. Raises what `submit` raises."""
+        """Ask "do you hold these bytes?": the identical receipt, or None. Raises what `submit` raises."""
         answer = await self._surely("GET", "/v1/receipts", params={"sha256": sha256})
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
@@ -246,6 +247,10 @@ class Gateway:
         answer = await self._post(f"/v1/leases/{work.lease}/acknowledge", {}, {})
         state: str = answer.json()["state"]
         return state
+
+    async def token(self) -> str:
+        """A bearer token that has a while to live. Raises `NotAllowed`, `GatewayAway`."""
+        return await self._bearer("")
 
     async def keys(self) -> dict[str, Any]:
         """The gateway's public keys (JWKS), to be pinned once and by a person."""
@@ -291,13 +296,11 @@ class Gateway:
     async def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         """One request under a token; a token that is refused is renewed once."""
         headers = dict(request.pop("headers", {}))
-        token = await self._bearer("")
-        answer = await self._http.request(
-            method, path, headers={**headers, "authorization": f"Bearer {token}"}, **request
-        )
+        headers["authorization"] = f"Bearer {await self.token()}"
+        answer = await self._http.request(method, path, headers=headers, **request)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            token = await self._bearer(token)
-            headers["authorization"] = f"Bearer {token}"
+            refused = headers["authorization"].removeprefix("Bearer ")
+            headers["authorization"] = f"Bearer {await self._bearer(refused)}"
             answer = await self._http.request(method, path, headers=headers, **request)
         return answer
 
@@ -311,7 +314,7 @@ class Gateway:
             while True:
                 form = {"grant_type": "client_credentials", **self._proof.form(self._clock, f"{self._url}/oauth/token")}
                 try:
-                    answer = await self._http.post("/oauth/token", data=form, auth=self._proof.basic())
+                    answer = await self._http.post("/oauth/token", data=form, headers=self._proof.headers())
                 except httpx.TransportError as lost:
                     await patience.wait(None, lost)
                     continue
@@ -351,9 +354,7 @@ class _Patience:
         pause_s = float(asked) if asked.isascii() and asked.isdigit() else self._pause_s
         if asyncio.get_running_loop().time() + pause_s > self._ends_s:
             why = f"HTTP {answer.status_code}" if answer is not None else str(lost) or type(lost).__name__
-            raise GatewayAway(
-                f"{self._url}: không phục vụ lúc này, thử lại sau · away, try again later ({why})"
-            ) from lost
+            raise GatewayAway(f"{self._url}: không phục vụ, thử lại sau · away, try again later ({why})") from lost
         # Many clients that were turned away together should not come back together.
         await asyncio.sleep(pause_s * (1 + secrets.randbelow(250) / 1000))
         self._pause_s = min(self._pause_s * 2, PAUSE_S_MAX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.routing import Ambiguous, Route
+from schemas.envelope import FIRST_REGISTRATION_FORM
 from schemas.findings import Finding, Severity
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ def not_your_unit(unit: str) -> Finding:
     )
 
 
-def belonging(envelope: Envelope, unit: Unit | None, verdicts: Sequence[Verdict], *, first: bool) -> list[Finding]:
+def belonging(envelope: Envelope, unit: Unit | None, verdicts: Sequence[Verdict]) -> list[Finding]:
     """Signer MST = unit MST, for every signature that holds; the unit from the register, or, for a first registration
     (form 04), from the form itself.
     """
     findings: list[Finding] = []
-    if unit is None and not first:
+    if unit is None and envelope.form != FIRST_REGISTRATION_FORM:
         return [_unit_unknown(envelope.unit_code)]
     tax_code = _plain(unit.tax_code if unit else envelope.tax_code)
     if unit is not None and _plain(envelope.tax_code) != tax_code:

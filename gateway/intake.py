@@ -152,8 +152,10 @@ class Intake:
         Raises `VaultAway` or `DatabaseAway` when nothing was accepted, `Poisonous` when we are at fault.
         """
         # (3) These bytes were accepted before? Only a party of the dossier is told so.
-        if earlier := await self._read(self._earlier, submission.sha256, caller.client):
-            return Settled(earlier, fresh=False)
+        if await self._read(journal.is_accepted, self.stores.database, submission.sha256):
+            earlier = await self._read(self._earlier, submission.sha256, caller.client)
+            if earlier is not None:
+                return Settled(earlier, fresh=False)
         # (4–8) Judge.
         outcome = await self.judge(submission, caller)
         # (9–11) Keep, seal, commit; (12) only then may the caller be answered.
@@ -170,13 +172,12 @@ class Intake:
     def _earlier(self, sha256: bytes, client: str) -> journal.Dossier | None:
         with self.stores.database.read() as tx:
             found = journal.accepted(tx, [sha256]).get(sha256)
-            return found if found and journal.is_party(tx, client, found) else None
+            return found if found and journal.is_party(tx, client, submitter=found.submitter, unit=found.unit) else None
 
     def _known(self, opened: Opened, client: str) -> Known:
         on = opened.submission.received_at.astimezone(VIETNAM).date()
-        code = opened.header.unit_code
-        with self.stores.database.read() as tx:
-            return Known(unit=register.unit_at(tx, code, on), may_speak=journal.speaks_for(tx, client, code))
+        code, database = opened.header.unit_code, self.stores.database
+        return Known(unit=register.unit_at(database, code, on), may_speak=journal.may_speak(database, client, code))
 
     async def _judge(self, submission: Submission, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Small dossiers are judged in the loop, large ones one at a time in a thread."""

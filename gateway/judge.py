@@ -1,6 +1,7 @@
-"""Steps 4 to 8: what is wrong with a dossier, if anything. Pure: no disk, no network, no clock.
+"""Steps 4 to 8: what is wrong with a dossier, if anything.
 
-What the judgement must know (the unit, the caller's right, the tables in force) is handed in as values.
+Pure: no disk, no network, no clock. What the judgement must know (the unit, the caller's right, the tables in force) is
+handed in as values.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from schemas import envelope as envelopes
 from schemas import validate, xml
 from schemas.catalogue import Catalogue, Procedure
 from schemas.findings import Finding, Severity
-from signing.indication import Indication, Verdict
+from signing.indication import Verdict
 from signing.trust import TrustStore
 from signing.verify import Policy, verify
 from storage.register import Unit
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 ENVELOPE = "Hoso"
 ENVELOPE_SIGNATURE_PATH = "/Hoso/CKy_Dvi"
-# The one procedure by which a unit that is not registered yet comes to the window: its first registration.
-FIRST_REGISTRATION = "04"
 
 
 class Tables(Struct, frozen=True, kw_only=True):
@@ -125,57 +124,36 @@ def judge(opened: Opened, known: Known, tables: Tables) -> Filing | Refusal:
     submission, header = opened.submission, opened.header
     received_at = submission.received_at
     on = received_at.astimezone(VIETNAM).date()
-    if not known.may_speak and header.procedure != FIRST_REGISTRATION:
+    if not known.may_speak and header.form != envelopes.FIRST_REGISTRATION_FORM:
         # Nothing is judged for a stranger, so nothing about the dossier or the unit is told.
         return Refusal(submission=submission, code="not-your-unit", findings=(own.not_your_unit(header.unit_code),))
 
-    # (5) Who signed: first the envelope, then each form inside.
+    # (5) Who signed: first the envelope; a signature that holds is taken out, so that what is left is what was signed.
     verdicts = [_verdict(opened.root, ENVELOPE_SIGNATURE_PATH, ENVELOPE, tables, received_at)]
+    # (6) What is in it: the envelope, then each form with its own signature, then all of them together.
     envelope, findings = envelopes.open_envelope(opened.root, catalogue=tables.catalogue, on=on)
     procedure = tables.catalogue.procedure(header.procedure, on)
-    versions: list[str] = []
-    parts: list[PartOf] = []
-    if envelope is not None:
-        if procedure is not None:
-            versions.append(procedure.version)
-        roots: dict[int, etree._Element] = {}
-        for file in envelope.files:
-            parts.append(_part(file))
-            form = tables.catalogue.form(file.form, on)
-            if form is None or file.kind != ".xml":
-                continue
-            root = xml.parse(file.content, file=file.name, form=file.form)
-            if isinstance(root, Finding):
-                findings.append(root)
-                continue
-            verdicts.append(_verdict(root, form.signature_path, file.name, tables, received_at))
-            # (6) What is in it: the form against its schema, and what a schema cannot say.
-            findings += validate.validate_form(root, form, file=file.name)
-            versions.append(form.version)
-            roots[file.number] = root
-        findings += validate.validate_dossier(envelope, roots, tables.catalogue, on)
-        tax_code = known.unit.tax_code if known.unit else envelope.tax_code
-        # (7) Signer, unit and submitter belong together.
-        findings += own.belonging(envelope, known.unit, verdicts, first=header.procedure == FIRST_REGISTRATION)
-    else:
-        tax_code = header.tax_code
-
-    # (8) Which office is competent, and when the answer is due.
+    versions: list[str] = [procedure.version] if procedure else []
     destination: Route | Ambiguous | None = None
-    if envelope is not None and procedure is not None:
-        registered = known.unit.office if known.unit else envelope.office_code
-        destination = route(procedure.code, registered, envelope.office_code, on, tables.offices)
-        findings += own.of_route(destination, envelope.office_code)
+    if envelope is not None:
+        findings += _judge_forms(envelope, tables, received_at, verdicts, versions)
+        # (7) Signer, unit and submitter belong together.
+        findings += own.belonging(envelope, known.unit, verdicts)
+        if procedure is not None:
+            # (8) Which office is competent, and when the answer is due.
+            registered = known.unit.office if known.unit else envelope.office_code
+            destination = route(procedure.code, registered, envelope.office_code, on, tables.offices)
+            findings += own.of_route(destination, envelope.office_code)
 
-    failed = [verdict for verdict in verdicts if verdict.indication is not Indication.TOTAL_PASSED]
+    failed = any(not verdict.passed for verdict in verdicts)
     errors = any(finding.severity is Severity.ERROR for finding in findings)
-    if failed or errors or procedure is None or not isinstance(destination, Route):
+    if failed or errors or envelope is None or procedure is None or not isinstance(destination, Route):
         return Refusal(
             submission=submission,
             code="signature-refused" if failed else "findings",
             procedure=header.procedure,
             unit=header.unit_code,
-            tax_code=tax_code,
+            tax_code=header.tax_code,
             period=header.period,
             verdicts=tuple(verdicts),
             findings=own.in_order(findings),
@@ -183,10 +161,10 @@ def judge(opened: Opened, known: Known, tables: Tables) -> Filing | Refusal:
     return Filing(
         submission=submission,
         procedure=procedure,
-        unit=header.unit_code,
-        tax_code=tax_code,
-        period=header.period,
-        parts=tuple(parts),
+        unit=envelope.unit_code,
+        tax_code=known.unit.tax_code if known.unit else envelope.tax_code,
+        period=envelope.period,
+        parts=tuple(map(_part, envelope.files)),
         verdicts=tuple(verdicts),
         findings=own.in_order(findings),
         schema_versions=tuple(dict.fromkeys(versions)),
@@ -195,10 +173,35 @@ def judge(opened: Opened, known: Known, tables: Tables) -> Filing | Refusal:
     )
 
 
+def _judge_forms(
+    envelope: envelopes.Envelope, tables: Tables, now: datetime, verdicts: list[Verdict], versions: list[str]
+) -> list[Finding]:
+    """Each form in the envelope: its signature, its schema, what a schema cannot say; then all of them together.
+
+    Whatever carries a form's code is judged as that form, whatever its name or declared kind says.
+    """
+    on = now.astimezone(VIETNAM).date()
+    findings: list[Finding] = []
+    roots: dict[int, etree._Element] = {}
+    for file in envelope.files:
+        form = tables.catalogue.form(file.form, on)
+        if form is None:
+            continue
+        root = xml.parse(file.content, file=file.name, form=file.form)
+        if isinstance(root, Finding):
+            findings.append(root)
+            continue
+        verdicts.append(_verdict(root, form.signature_path, file.name, tables, now))
+        findings += validate.validate_form(root, form, file=file.name)
+        versions.append(form.version)
+        roots[file.number] = root
+    return findings + validate.validate_dossier(envelope, roots, tables.catalogue, on)
+
+
 def overall(verdicts: Sequence[Verdict]) -> Verdict | None:
     """The dossier's verdict: the first signature that did not pass, else the envelope's."""
     for verdict in verdicts:
-        if verdict.indication is not Indication.TOTAL_PASSED:
+        if not verdict.passed:
             return verdict
     return verdicts[0] if verdicts else None
 

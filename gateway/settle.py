@@ -1,4 +1,4 @@
-"""Steps 9 to 11: keep, seal, commit. A round of judged dossiers becomes durable together.
+"""Steps 9 to 11: a round of judged dossiers is kept, sealed and committed together.
 
 Keep: the accepted bytes are locked, each under its own key, and put into one pack that survives a power cut. Then, in
 one transaction that holds its turn: bytes accepted before are recognised, batches and numbers given, statements sealed,
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from gateway import findings as own_findings
 from gateway import ids, receipt, states
 from gateway.clock import VIETNAM, to_us
 from gateway.judge import Filing, Refusal
@@ -20,7 +21,7 @@ from storage import journal, work
 from storage.vault import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -107,6 +108,7 @@ class _Round:
     def enter(self, round_: Sequence[Filing | Refusal]) -> list[Settled]:
         """Everything of the round, in its order, and the rows in one go."""
         known = journal.accepted(self.tx, list(self.kept)) if self.kept else {}
+        round_ = self._without_strangers(round_, known)
         numbers = self._numbers(round_, known)
         settled: list[Settled] = []
         for one in round_:
@@ -122,6 +124,27 @@ class _Round:
         journal.enter(self.tx, ledger.dossiers, ledger.parts, ledger.events, ledger.leaves)
         work.offer(self.tx, ledger.works)
         return settled
+
+    def _without_strangers(
+        self, round_: Sequence[Filing | Refusal], known: Mapping[bytes, journal.Dossier]
+    ) -> list[Filing | Refusal]:
+        """Refuse whoever holds the bytes of another's dossier (a first registration, which names no unit): the receipt
+        is its parties' alone. Everyone else was refused in step 7.
+        """
+        owners = {sha256: (dossier.submitter, dossier.unit) for sha256, dossier in known.items()}
+        own: list[Filing | Refusal] = []
+        for one in round_:
+            if isinstance(one, Filing):
+                client = one.submission.submitter
+                submitter, unit = owners.setdefault(one.submission.sha256, (client, one.unit))
+                if not (submitter == client or journal.is_party(self.tx, client, submitter=submitter, unit=unit)):
+                    one = Refusal(  # noqa: PLW2901 - what it is from here on
+                        submission=one.submission,
+                        code="not-your-unit",
+                        findings=(own_findings.not_your_unit(one.unit),),
+                    )
+            own.append(one)
+        return own
 
     def _numbers(self, round_: Sequence[Filing | Refusal], known: dict[bytes, journal.Dossier]) -> list[str]:
         """Receipt and notice numbers for what is new in the round, the first to be given last in the list."""

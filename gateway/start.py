@@ -1,4 +1,4 @@
-"""What happens before the gateway takes its first request: the database is brought up to date, everything opens once."""
+"""What happens before the first request: the database is brought up to date, and everything opens once."""
 
 from __future__ import annotations
 

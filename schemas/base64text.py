@@ -21,6 +21,28 @@ class Base64Error(ValueError):
         self.position = position
         self.character = character
 
+    def words(self) -> tuple[str, str]:
+        """Why, in Vietnamese and English."""
+        at = self.position
+        letter = self.character
+        shown = letter if letter.isprintable() else f"U+{ord(letter):04X}" if letter else ""
+        return {
+            "character": (f"ký tự lạ “{shown}” ở vị trí {at}", f"odd character “{shown}” at position {at}"),
+            "truncated": (
+                f"bị cắt sau {at} ký tự (không chia hết cho 4)",
+                f"cut after {at} characters (not a multiple of 4)",
+            ),
+            "blank-in-group": (
+                f"dấu cách hoặc xuống dòng chen giữa nhóm 4 ký tự, sau {at} ký tự",
+                f"a blank inside a group of 4, after {at} characters",
+            ),
+            "padding": (
+                f"dấu “=” sai chỗ hoặc thiếu, ở vị trí {at}",
+                f"“=” missing or in the wrong place, at position {at}",
+            ),
+            "spare-bits": ("nhóm cuối cùng không đúng chuẩn", "the last group is not canonical"),
+        }[self.reason]
+
 
 def decode(text: str) -> bytes:
     """Decode base64 (RFC 4648 §4): groups of four, XML blanks between groups only, padding right, spare bits zero.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,9 @@ from schemas.findings import Finding, Place, finding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+# A month-end brings the same units again and again.
+TAX_CODES_REMEMBERED_MAX: Final = 4096
 
 _TAX_CODE: Final = re.compile(r"([0-9]{10})(?:-?([0-9]{3}))?|([0-9]{12})")
 _AGENCY: Final = re.compile(r"[0-9]{5}")
@@ -25,6 +29,7 @@ def tax_code_canonical(written: str) -> str:
     return f"{match[1]}-{match[2]}"
 
 
+@functools.lru_cache(maxsize=TAX_CODES_REMEMBERED_MAX)
 def tax_code_holds(written: str) -> bool:
     """Whether the check digit of the first ten digits is right. A personal number of twelve digits has none."""
     match = _TAX_CODE.fullmatch(written)

@@ -278,7 +278,7 @@ class _Files:
         try:
             content = decode(text)
         except Base64Error as broken:
-            why_vi, why_en = _why(broken)
+            why_vi, why_en = broken.words()
             words: dict[str, str | int] = {"number": number, "name": name}
             self.found.append(finding("file-base64-broken", place, words, why_vi=why_vi, why_en=why_en))
             return None
@@ -354,28 +354,6 @@ def _is_first_registration(root: etree._Element) -> bool:
     return content.find("MaCoQuan") is not None or content.find("MaIVan") is not None
 
 
-def _why(broken: Base64Error) -> tuple[str, str]:
-    at = broken.position
-    letter = broken.character
-    shown = letter if letter.isprintable() else f"U+{ord(letter):04X}" if letter else ""
-    return {
-        "character": (f"ký tự lạ “{shown}” ở vị trí {at}", f"odd character “{shown}” at position {at}"),
-        "truncated": (
-            f"bị cắt sau {at} ký tự (không chia hết cho 4)",
-            f"cut after {at} characters (not a multiple of 4)",
-        ),
-        "blank-in-group": (
-            f"dấu cách hoặc xuống dòng chen giữa nhóm 4 ký tự, sau {at} ký tự",
-            f"a blank inside a group of 4, after {at} characters",
-        ),
-        "padding": (
-            f"dấu “=” sai chỗ hoặc thiếu, ở vị trí {at}",
-            f"“=” missing or in the wrong place, at position {at}",
-        ),
-        "spare-bits": ("nhóm cuối cùng không đúng chuẩn", "the last group is not canonical"),
-    }[broken.reason]
-
-
 def _file_pointer(form: str, number: int) -> str:
     middle = "/ThongTinHoSo" if form == ENVELOPE else ""
     return f"/Hoso/NoiDung{middle}/ToKhais/FileToKhai[{number}]"
@@ -392,7 +370,7 @@ def _told(root: etree._Element) -> dict[str, str]:
         for column in inside:
             tag = column.tag
             if tag != "ToKhais" and tag not in _GROUPS and tag not in told:
-                told[str(tag)] = _plain(text_of(column)[:HEADER_CHARACTERS_MAX])
+                told[str(tag)] = text_of(column)[:HEADER_CHARACTERS_MAX].strip()
     return told
 
 

@@ -29,6 +29,7 @@ ELEMENTS_EXAMINED_MAX: Final = 200_000
 FINDINGS_COUNTED_MAX: Final = 20_000
 NAME_CHARACTERS_MAX: Final = 60
 VALUE_CHARACTERS_READ_MAX: Final = 20_000
+STRANGERS_COMPARED_MAX: Final = 100
 _LIKENESS_MIN: Final = 0.75
 _BLANKS: Final = " \t\r\n"
 _XSI: Final = "{http://www.w3.org/2001/XMLSchema-instance}"
@@ -133,7 +134,8 @@ class _Pass:
         )
         meant = ["" if namespace_of(child) else near.get(name_of(child), name_of(child)) for child in present]
         in_order = _longest_rising([slots.get(name, -1) for name in meant])
-        there = set(meant)
+        # One in a foreign namespace is told as such, and not as missing besides.
+        there = {*meant, *map(name_of, present)}
         seen: dict[str, int] = {}
         expected = 0
         for at, child in enumerate(present):
@@ -237,7 +239,8 @@ def wrong_value(text: str, type_: SimpleType, place: Place) -> Finding:
 
 def _guess(text: str, type_: SimpleType, suggest: str) -> str:
     """What was probably meant, if it would be right."""
-    trimmed = " ".join(unicodedata.normalize("NFKC", text).split())
+    digits = "".join(str(unicodedata.decimal(letter)) if letter.isdecimal() else letter for letter in text)
+    trimmed = " ".join(unicodedata.normalize("NFKC", digits).split())
     candidates = [trimmed, trimmed.upper()]
     if suggest:
         candidates.append(_SUGGEST[suggest](trimmed))
@@ -284,7 +287,7 @@ def _near_misses(strangers: Sequence[str], unused: Sequence[str]) -> dict[str, s
         if meant in free:
             found[stranger] = meant
             free.remove(meant)
-    for stranger in dict.fromkeys(strangers):
+    for stranger in list(dict.fromkeys(strangers))[:STRANGERS_COMPARED_MAX]:
         if stranger in found or len(stranger) > NAME_CHARACTERS_MAX:
             continue
         if like := difflib.get_close_matches(stranger, free, n=1, cutoff=_LIKENESS_MIN):

@@ -17,7 +17,20 @@ NEIGHBOURHOOD_CHARACTERS_MAX: Final = 30
 # Beyond this the search for row and element is given up; line and column are always told.
 SEARCH_BYTES_MAX: Final = 16 * 1024 * 1024
 
+# A name between "&" and ";" is at most so long when a person meant one.
+ENTITY_BYTES_MAX: Final = 100
+
 _E: Final = etree.ErrorTypes
+_AMPERSAND_ERRORS: Final = frozenset(
+    {
+        _E.ERR_NAME_REQUIRED,
+        _E.ERR_ENTITYREF_SEMICOL_MISSING,
+        _E.ERR_INVALID_CHARREF,
+        _E.ERR_INVALID_HEX_CHARREF,
+        _E.ERR_INVALID_DEC_CHARREF,
+        _E.ERR_INVALID_CHAR,
+    },
+)
 # Possessive and closed at the end of the searched part, so that no input makes it go back over what it has read.
 _TAG: Final = re.compile(
     rb"<!--.*?(?:-->|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<\?.*?(?:\?>|\Z)"
@@ -75,13 +88,14 @@ def _classify(content: bytes, code: int, at: int) -> tuple[str, int]:
     """What kind of mistake it is, and the byte where it stands (libxml2 stops a little after it)."""
     if code == _E.ERR_DOCUMENT_EMPTY:
         return "xml-not-xml", at
-    if code in (_E.ERR_TAG_NOT_FINISHED, _E.ERR_DOCUMENT_END) and at >= len(content.rstrip()):
+    ending = content.rstrip()
+    if at >= len(ending) and (code == _E.ERR_TAG_NOT_FINISHED or not ending.endswith(b">")):
         return "xml-truncated", len(content)
     before = max(0, at - 200)
     ampersand = [m.start() for m in _STRAY_AMPERSAND.finditer(content, before, min(at + 1, len(content)))]
     if code in (_E.ERR_UNDECLARED_ENTITY, _E.WAR_UNDECLARED_ENTITY) and ampersand:
         return "xml-unknown-entity", ampersand[-1]
-    if code in (_E.ERR_NAME_REQUIRED, _E.ERR_ENTITYREF_SEMICOL_MISSING, _E.ERR_INVALID_CHARREF) and ampersand:
+    if code in _AMPERSAND_ERRORS and ampersand and at - ampersand[-1] <= ENTITY_BYTES_MAX:
         return "xml-unescaped-ampersand", ampersand[-1]
     # A stray "<" may be noticed far behind it, when tags no longer close: then the last one before the error counts.
     last = content.rfind(b"<", 0, at + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from lxml import etree
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _LIKENESS_MIN: Final = 0.6
 _NAME_CHARACTERS_MAX: Final = 60
-_NUMBER_DIGITS_MAX: Final = 9
+_ROW_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 _READ: Final = {"date": parse_date, "month": parse_month}
 
 
@@ -112,16 +113,14 @@ def _not_allowed(file: EnvelopeFile, procedure: Procedure) -> Finding:
 
 def _newcomers(root: etree._Element, form: Form, file: EnvelopeFile, present: set[str]) -> list[Finding]:
     """People without a number yet need their own declaration in the dossier."""
-    rule, rows = form.newcomers, form.rows
-    if rule is None or rows is None or rule.form in present:
+    rule = form.newcomers
+    if rule is None or rule.form in present or root.tag != form.root:
         return []
-    found: list[Finding] = []
-    for number, row in enumerate(root.iterfind(_below_root(rows.path)), 1):
-        element = row.find(rule.column)
-        if element is not None and not text_of(element):
-            place = _row_place(form, file.name, number, row, element)
-            found.append(finding("declaration-missing", place, form=rule.form))
-    return found
+    return [
+        finding("declaration-missing", _place_in_row(element, form, file.name), form=rule.form)
+        for element in root.iter(rule.column)
+        if not element.text and not text_of(element)
+    ]
 
 
 def _libxml2_says(root: etree._Element, form: Form, file: str) -> list[Finding]:
@@ -184,7 +183,7 @@ def _row_numbers(root: etree._Element, form: Form, file: str) -> list[Finding]:
     for number, row in enumerate(root.iterfind(_below_root(form.rows.path if form.rows else "")), 1):
         element = row.find(column)
         text = "" if element is None else text_of(element)
-        if element is None or not (text.isascii() and text.isdecimal()) or len(text) > _NUMBER_DIGITS_MAX:
+        if element is None or not _ROW_NUMBER.fullmatch(text):
             expected += 1
             continue
         told = int(text)

@@ -9,14 +9,19 @@ def decode(text: str | None) -> bytes | None:
     Blanks between characters are allowed, as signers wrap their lines; stray characters, missing padding and unused
     bits that are not zero (RFC 4648 §3.5) are not: two spellings of one signature would be two documents.
     """
-    return decode_unbroken("".join(text.split())) if text else None
+    if not text or not text.isascii():
+        return None
+    return _exact(b"".join(text.encode("ascii").split()))
 
 
 def decode_unbroken(text: str) -> bytes | None:
     """Return the bytes of base64 text without blanks, or None when it is empty or not the one spelling."""
+    return _exact(text.encode("ascii")) if text.isascii() else None
+
+
+def _exact(compact: bytes) -> bytes | None:
     try:
-        compact = text.encode("ascii")
         content = binascii.a2b_base64(compact, strict_mode=True)
-    except (UnicodeEncodeError, binascii.Error):
+    except binascii.Error:
         return None
     return content if content and binascii.b2a_base64(content, newline=False) == compact else None

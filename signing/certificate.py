@@ -20,7 +20,7 @@ CERTIFICATES_CACHED_MAX: Final = 2048
 IDENTIFIERS_MAX: Final = 16
 
 # How subjects carry a tax code: UID (RFC 4519 §2.39, OID 0.9.2342.19200300.100.1.1) with the value "MST:…".
-_TAX_CODE: Final = re.compile(r"MST:\s*(\d{10})(?:\s*-?\s*(\d{3}))?", re.IGNORECASE)
+_TAX_CODE: Final = re.compile(r"MST: *([0-9]{10})(?: *-? *([0-9]{3}))?", re.IGNORECASE)
 
 CURVE_URIS: Final = {
     "urn:oid:1.2.840.10045.3.1.7": "secp256r1",

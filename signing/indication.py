@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Indication(StrEnum):
-    """The main indication (EN 319 102-1 v1.3.1 §5.1.3, Table 1)."""
+    """The main indication (EN 319 102-1 v1.3.1 §5.1.3)."""
 
     TOTAL_PASSED = "TOTAL-PASSED"
     TOTAL_FAILED = "TOTAL-FAILED"
@@ -15,7 +15,7 @@ class Indication(StrEnum):
 
 
 class SubIndication(StrEnum):
-    """Why a signature did not pass (EN 319 102-1 v1.3.1 §5.1.3, Tables 5 and 6)."""
+    """Why a signature did not pass (EN 319 102-1 v1.3.1 §5.1.3)."""
 
     FORMAT_FAILURE = "FORMAT_FAILURE"
     HASH_FAILURE = "HASH_FAILURE"

@@ -281,10 +281,12 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "digest-differs-method": Reason(
         SubIndication.HASH_FAILURE,
-        "Phần mềm ký đã chuẩn hóa tài liệu khác với thuật toán ghi trong chữ ký (inclusive và exclusive C14N bị lẫn). "
-        "Nội dung không đổi; hãy báo nhà cung cấp phần mềm ký.",
-        "The signing software canonicalised the document otherwise than the signature says (inclusive and exclusive "
-        "C14N were mixed up). The content did not change; tell the vendor.",
+        "Tài liệu được chuẩn hóa khác với thuật toán ghi trong chữ ký: lẫn inclusive với exclusive C14N, hoặc khai báo "
+        "xmlns không dùng bị thêm sau khi ký. Giá trị các trường không đổi. Hãy nộp đúng tệp phần mềm ký đã tạo; nếu "
+        "vẫn lỗi, báo nhà cung cấp phần mềm.",
+        "The document was canonicalised otherwise than the signature says: inclusive and exclusive C14N were mixed up, "
+        "or an unused xmlns was added after signing. Its values did not change. Submit the very file that the signing "
+        "software made; if that does not help, tell its vendor.",
     ),
     "digest-differs-namespaces": Reason(
         SubIndication.HASH_FAILURE,

@@ -41,11 +41,18 @@ def judge_second_reference(
     algorithm = accepted(policy.digest_algorithms, second.digest_algorithm, now)
     if algorithm is None:
         return Refusal("digest-algorithm", {"algorithm": second.digest_algorithm[:100]})
-    if second.digest_value == _digest_in_context(target, second, algorithm.hash_name):
-        return Refusal("second-reference-signing-time", uri)
-    if second.digest_value in _digests_without_context(target, algorithm.hash_name):
-        return Refusal("second-reference-without-namespaces", uri)
-    return Refusal("second-reference-digest", uri)
+    return Refusal(_fault(second, target, algorithm.hash_name), uri)
+
+
+def _fault(second: SecondReference, target: etree._Element, hash_name: str) -> str:
+    try:
+        if second.digest_value == _digest_in_context(target, second, hash_name):
+            return "second-reference-signing-time"
+        if second.digest_value in _digests_without_context(target, hash_name):
+            return "second-reference-without-namespaces"
+    except (etree.C14NError, etree.XMLSyntaxError):  # it has no canonical form
+        return "second-reference-digest"
+    return "second-reference-digest"
 
 
 def _signing_time_property(uri: str, signature: etree._Element) -> etree._Element | None:

@@ -22,7 +22,7 @@ from signing.placing import SigningImpossible, open_place
 from signing.policy import Policy
 from signing.signed_info import read_signed_info
 
-__all__ = ["SigningImpossible", "SigningKey", "load_key", "sign"]
+__all__ = ["SigningImpossible", "SigningKey", "load_certificate", "load_key", "sign"]
 
 SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -54,6 +54,17 @@ def load_key(path: Path, password: bytes | None = None) -> tuple[SigningKey, x50
     return key, certificate
 
 
+def load_certificate(path: Path) -> x509.Certificate:
+    """Read the first certificate of a PEM file, or the one of a DER file; raises SigningImpossible."""
+    content = path.read_bytes()
+    try:
+        if b"-----BEGIN" in content:
+            return x509.load_pem_x509_certificate(content)
+        return x509.load_der_x509_certificate(content)
+    except ValueError as error:
+        raise SigningImpossible(f"{path.name}: no readable certificate") from error
+
+
 def sign(
     content: bytes,
     path: str,
@@ -83,7 +94,10 @@ def sign(
     opened, offset = open_place(content, path)
     root = _parse(opened)
     c14n = xmldsig.C14N_EXCLUSIVE if exclusive else xmldsig.C14N_INCLUSIVE
-    digest_value = xmldsig.content_digest(root, digest, exclusive=exclusive, size_bytes=len(opened))
+    try:
+        digest_value = xmldsig.content_digest(root, digest, exclusive=exclusive, size_bytes=len(opened))
+    except etree.C14NError as error:
+        raise SigningImpossible("no canonical form: an xmlns is a relative address") from error
     identity = str(uuid.UUID(bytes=hashlib.sha256(digest_value + content[:64]).digest()[:16])) if smartca else "sigid"
     signed_info = (
         f'<SignedInfo><CanonicalizationMethod Algorithm="{c14n}"/>'
@@ -155,7 +169,7 @@ def _object(identity: str, now: datetime, *, smartca: bool) -> str:
     return (
         ('<Object xmlns="">' if smartca else "<Object>")
         + f'<SignatureProperties Id="proid"><SignatureProperty Target="#{identity}">'
-        f'<SigningTime xmlns="{_SIGNING_TIME_NAMESPACE}">{now:%Y-%m-%dT%H:%M:%S%z}</SigningTime>'
+        f'<SigningTime xmlns="{_SIGNING_TIME_NAMESPACE}">{now.isoformat(timespec="seconds")}</SigningTime>'
         "</SignatureProperty></SignatureProperties></Object>"
     )
 

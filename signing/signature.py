@@ -110,7 +110,7 @@ def _read_with_care(signature: etree._Element) -> ReadSignature | Refusal:
 
 
 def _split(raw: str) -> _Blanks:
-    """Split at the texts of the first DigestValue, SignatureValue and SigningTime.
+    """Split at the texts of the first DigestValue, the first SignatureValue and the last SigningTime.
 
     What is found need not be these elements' texts in an odd document; `_remember` makes sure before it relies on it.
     """
@@ -118,9 +118,10 @@ def _split(raw: str) -> _Blanks:
     digest_end = raw.find("<", digest_at)
     value_at = raw.find("SignatureValue>", digest_end) + 15
     value_end = raw.find("<", value_at)
-    time_at = raw.find("SigningTime", value_end)
-    time_at = raw.find(">", time_at) + 1 if time_at >= 0 else len(raw)
-    time_end = raw.find("<", time_at) if time_at < len(raw) else time_at
+    time_at = time_end = len(raw)
+    if (closing := raw.rfind("SigningTime>", value_end)) >= 0:  # near the end, behind a long certificate
+        time_end = raw.rfind("<", value_end, closing)
+        time_at = raw.rfind(">", value_end, time_end) + 1
     return _Blanks(
         (raw[:digest_at], raw[digest_end:value_at], raw[value_end:time_at], raw[time_end:]),
         raw[digest_at:digest_end],

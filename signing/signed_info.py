@@ -76,7 +76,10 @@ def read_signed_info(element: etree._Element) -> SignedInfo | Refusal:
     if isinstance(read, Refusal):
         return read
     digest_algorithm, digest_value, exclusive, second = read
-    canonical = canonical_form(element, inherited, exclusive=C14N_EXCLUSIVE_BY_URI[c14n_algorithm])
+    try:
+        canonical = canonical_form(element, inherited, exclusive=C14N_EXCLUSIVE_BY_URI[c14n_algorithm])
+    except etree.C14NError:  # a relative namespace URI in scope (Canonical XML 1.0 §1.3)
+        return Refusal("not-canonical")
     return SignedInfo(canonical, c14n_algorithm, signature_algorithm, digest_algorithm, digest_value, exclusive, second)
 
 

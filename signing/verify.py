@@ -30,9 +30,11 @@ _DER_SEQUENCE: Final = b"\x30"
 class _Case:
     """One signature under judgement: what the steps have learnt so far."""
 
-    __slots__ = ("cautions", "chain", "read")
+    __slots__ = ("cautions", "chain", "path", "read", "root")
 
-    def __init__(self) -> None:
+    def __init__(self, root: etree._Element, path: str) -> None:
+        self.root = root
+        self.path = path
         self.read: ReadSignature | None = None
         self.chain: Chain | None = None
         self.cautions: tuple[Caution, ...] = ()
@@ -59,10 +61,8 @@ def verify(
     refused certificate does not keep content from being checked: changed content is TOTAL_FAILED whoever signed it.
     Never raises for a bad document or signature; judging again gives the same verdict for the same `now`.
     """
-    case = _Case()
-    refusal = _find_and_read(case, root, path) or _judge(
-        case, root, policy, trust=trust, now=now, size_bytes=size_bytes
-    )
+    case = _Case(root, path)
+    refusal = _find_and_read(case) or _judge(case, policy, trust=trust, now=now, size_bytes=size_bytes)
     read = case.read
     signer = read.certificate.signer if read else None
     signature_algorithm = read.info.signature_algorithm[:200] if read else ""
@@ -103,9 +103,9 @@ def verify(
     )
 
 
-def _find_and_read(case: _Case, root: etree._Element, path: str) -> Refusal | None:
+def _find_and_read(case: _Case) -> Refusal | None:
     """Steps (1) format checking (§5.2.2) and (2) identification of the signing certificate (§5.2.3)."""
-    signature = xmldsig.find_signature(root, path)
+    signature = xmldsig.find_signature(case.root, case.path)
     if isinstance(signature, Refusal):
         return signature
     read = read_signature(signature)
@@ -115,9 +115,7 @@ def _find_and_read(case: _Case, root: etree._Element, path: str) -> Refusal | No
     return None
 
 
-def _judge(
-    case: _Case, root: etree._Element, policy: Policy, *, trust: TrustStore, now: datetime, size_bytes: int
-) -> Refusal | None:
+def _judge(case: _Case, policy: Policy, *, trust: TrustStore, now: datetime, size_bytes: int) -> Refusal | None:
     read = case.read
     if read is None:
         raise AssertionError("a signature is read before it is judged")
@@ -133,19 +131,21 @@ def _judge(
     chain = _validate_certificate(certificate, trust, now)
 
     # (5) Cryptographic verification (§5.2.7; XMLDSig 1.1 §3.2): first the digest of the content, then the value.
-    # (6) Signature acceptance (§5.2.8): the profile has one Reference.
+    # (6) Signature acceptance (§5.2.8): the profile has one Reference. It is read while the Signature has its context.
+    references = _accept_references(read, policy, now)
     place = xmldsig.place_of(signature)
     xmldsig.detach(signature)
     refusal = (
-        _check_digest(root, info, algorithms[1], size_bytes)
+        _check_digest(case.root, case.path, info, algorithms[1], size_bytes)
         or check_value(info.canonical, read.value, certificate.key, algorithms[0].hash_name)
         or (chain if isinstance(chain, Refusal) else None)
-        or _accept_references(case, read, policy, now)
+        or (references if isinstance(references, Refusal) else None)
     )
     if refusal is not None:
         xmldsig.put_back(signature, place)
     elif isinstance(chain, Chain):
         case.chain = chain
+        case.cautions = (references,) if isinstance(references, Caution) else ()
     return refusal
 
 
@@ -169,14 +169,9 @@ def _accepted_algorithms(
     return signature_algorithm, digest_algorithm
 
 
-def _accept_references(case: _Case, read: ReadSignature, policy: Policy, now: datetime) -> Refusal | None:
-    if read.info.second is None:
-        return None
-    judged = judge_second_reference(read.info.second, read.signature, policy=policy, now=now)
-    if isinstance(judged, Refusal):
-        return judged
-    case.cautions = (judged,)
-    return None
+def _accept_references(read: ReadSignature, policy: Policy, now: datetime) -> Caution | Refusal | None:
+    second = read.info.second
+    return None if second is None else judge_second_reference(second, read.signature, policy=policy, now=now)
 
 
 def _validate_certificate(certificate: SigningCertificate, trust: TrustStore, now: datetime) -> Chain | Refusal:
@@ -201,15 +196,20 @@ def _validate_certificate(certificate: SigningCertificate, trust: TrustStore, no
     return chain
 
 
-def _check_digest(root: etree._Element, info: SignedInfo, algorithm: Algorithm, size_bytes: int) -> Refusal | None:
-    """Compare the digest of the content with the Reference's (XMLDSig 1.1 §3.2.1)."""
+def _check_digest(
+    root: etree._Element, path: str, info: SignedInfo, algorithm: Algorithm, size_bytes: int
+) -> Refusal | None:
+    """Compare the content's digest with the Reference's (XMLDSig 1.1 §3.2.1), and see that no Signature is left."""
+    name = algorithm.hash_name
     try:
-        digest = xmldsig.content_digest(root, algorithm.hash_name, exclusive=info.exclusive, size_bytes=size_bytes)
+        digest, others = xmldsig.digest_of_rest(root, name, exclusive=info.exclusive, size_bytes=size_bytes)
     except etree.C14NError:
         return Refusal("not-canonical")
+    if others:
+        return Refusal("several-signatures", {"count": str(others + 1), "path": path})
     if digest == info.digest_value:
         return None
-    return Refusal(why_digest_differs(root, info, algorithm.hash_name, size_bytes))
+    return Refusal(why_digest_differs(root, info, name, size_bytes))
 
 
 def check_value(signed: bytes, value: bytes, key: PublicKey, hash_name: str) -> Refusal | None:

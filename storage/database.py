@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import sqlite3
+import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import make_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
@@ -37,6 +41,34 @@ class DatabaseAway(Exception):  # noqa: N818 - named for what happened
     """
 
 
+_NAME = re.compile(r"(?<!:):(\w+)")
+
+
+class Statement:
+    """A statement of the hot path, written once with :names and handed to the driver past the toolkit's layers.
+
+    The toolkit's own execution costs more than SQLite takes for the whole statement. Its connections and transactions
+    are used all the same.
+    """
+
+    def __init__(self, sql: str) -> None:
+        self.sql = {"sqlite": sql, "postgresql": _NAME.sub(r"%(\1)s", sql.replace("%", "%%"))}
+
+    def __call__(self, tx: sa.Connection, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """Run it once and return its rows."""
+        rows: list[tuple[Any, ...]] = _driver(tx).execute(self.sql[tx.dialect.name], values).fetchall()
+        return rows
+
+    def many(self, tx: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
+        """Run it for each row."""
+        if rows:
+            _driver(tx).cursor().executemany(self.sql[tx.dialect.name], rows)
+
+
+def _driver(tx: sa.Connection) -> Any:
+    return tx.connection.driver_connection
+
+
 class Database:
     """An open database. `inline` says that a transaction is short enough to run in the event loop."""
 
@@ -45,6 +77,8 @@ class Database:
         self.dialect = engine.dialect.name
         self.inline = self.dialect == "sqlite"
         self._turnstile = os.open(turnstile, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) if turnstile else None
+        self._lookers = _Lookers(engine.url.database or "") if self.inline else None
+        self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -71,10 +105,20 @@ class Database:
         with self._translated(), self.engine.connect() as tx:
             yield tx
 
+    def look(self, statement: Statement, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """Run one reading statement by itself: what the hot path asks before it judges. Raises `DatabaseAway`."""
+        with self._translated():
+            if self._lookers is not None:
+                return self._lookers.mine().execute(statement.sql["sqlite"], values).fetchall()
+            with self._autocommitting.connect() as tx:
+                return statement(tx, values)
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except (sqlite3.OperationalError, psycopg.OperationalError) as error:
+            raise DatabaseAway(str(error).strip().splitlines()[0]) from error
         except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
             raise DatabaseAway(str(getattr(error, "orig", error)).strip().splitlines()[0]) from error
         except exc.DBAPIError as error:
@@ -85,9 +129,37 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+        if self._lookers is not None:
+            self._lookers.close()
         if self._turnstile is not None:
             os.close(self._turnstile)
             self._turnstile = None
+
+
+class _Lookers:
+    """SQLite connections that only read, one for each thread, kept open: opening one costs as much as fifty looks."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    def mine(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(
+                self._path, timeout=TURN_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA query_only = ON")
+            self._local.connection = connection
+            self._opened.append(connection)
+        return connection
+
+    def close(self) -> None:
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
 
 
 def open_database(url: str, password: str | None = None) -> Database:

@@ -13,8 +13,12 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
+from storage.database import Statement
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from storage.database import Database
 
 EVENTS_A_PAGE_MAX = 500
 DOSSIERS_A_PAGE_MAX = 200
@@ -110,9 +114,9 @@ def _columns(struct: type[Struct]) -> tuple[str, ...]:
     return struct.__struct_fields__
 
 
-def _insert(table: str, struct: type[Struct]) -> sa.TextClause:
+def _insert(table: str, struct: type[Struct]) -> Statement:
     columns = _columns(struct)
-    return sa.text(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(':' + name for name in columns)})")  # noqa: S608 - names are ours
+    return Statement(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(':' + name for name in columns)})")  # noqa: S608 - names are ours
 
 
 _INSERT_DOSSIER = _insert("dossier", Dossier)
@@ -121,6 +125,16 @@ _INSERT_EVENT = _insert("event", Event)
 _INSERT_LOG_ENTRY = _insert("log_entry", LogEntry)
 _DOSSIER = ", ".join("d." + name for name in _columns(Dossier))
 _EVENT = ", ".join("e." + name for name in _columns(Event))
+
+
+_TAKE_TURN = Statement("UPDATE ordinal SET value = value WHERE name = 'commit' RETURNING value")
+_END_TURN = Statement("UPDATE ordinal SET value = :head WHERE name = 'commit'")
+_RESERVE = Statement(
+    "INSERT INTO ordinal (name, value) VALUES (:name, :count)"
+    " ON CONFLICT (name) DO UPDATE SET value = ordinal.value + :count RETURNING value"
+)
+_IS_ACCEPTED = Statement("SELECT 1 FROM dossier WHERE sha256 = :sha256 AND state <> 'refused'")
+_SPEAKS_FOR = Statement("SELECT 1 FROM client_unit WHERE client = :client AND unit = :unit")
 
 
 def _each(rows: Iterable[Struct]) -> list[dict[str, object]]:
@@ -133,13 +147,13 @@ def _dossier(row: sa.Row[tuple[object, ...]]) -> Dossier:
 
 def take_turn(tx: sa.Connection) -> Turn:
     """Wait for our turn to number facts. Held until `tx` ends; others wait meanwhile, so keep it short."""
-    head = tx.execute(sa.text("UPDATE ordinal SET value = value WHERE name = 'commit' RETURNING value")).scalar_one()
+    ((head,),) = _TAKE_TURN(tx, {})
     return Turn(head)
 
 
 def end_turn(tx: sa.Connection, turn: Turn) -> None:
     """Write the last number given. Must be the last statement before the commit of a transaction that took a turn."""
-    tx.execute(sa.text("UPDATE ordinal SET value = :head WHERE name = 'commit'"), {"head": turn.head})
+    _END_TURN.many(tx, [{"head": turn.head}])
 
 
 def head(tx: sa.Connection) -> int:
@@ -150,14 +164,8 @@ def head(tx: sa.Connection) -> int:
 
 def reserve(tx: sa.Connection, name: str, count: int) -> int:
     """Take `count` numbers of the series `name`; returns the first. A rolled-back transaction gives them back."""
-    last: int = tx.execute(
-        sa.text(
-            "INSERT INTO ordinal (name, value) VALUES (:name, :count)"
-            " ON CONFLICT (name) DO UPDATE SET value = ordinal.value + :count RETURNING value"
-        ),
-        {"name": name, "count": count},
-    ).scalar_one()
-    return last - count + 1
+    ((last,),) = _RESERVE(tx, {"name": name, "count": count})
+    return int(last) - count + 1
 
 
 _SAME_CONTENT = sa.text(
@@ -171,24 +179,31 @@ def accepted(tx: sa.Connection, digests: Sequence[bytes]) -> dict[bytes, Dossier
     return {dossier.sha256: dossier for dossier in map(_dossier, found)}
 
 
-def is_party(tx: sa.Connection, client: str, dossier: Dossier) -> bool:
+def is_party(tx: sa.Connection, client: str, *, submitter: str, unit: str) -> bool:
     """Whether this employer or I-VAN submitted the dossier or speaks for its unit."""
-    return dossier.submitter == client or speaks_for(tx, client, dossier.unit)
+    return submitter == client or speaks_for(tx, client, unit)
 
 
 def speaks_for(tx: sa.Connection, client: str, unit: str) -> bool:
     """Whether the client is registered for the unit."""
-    row = tx.execute(
-        sa.text("SELECT 1 FROM client_unit WHERE client = :client AND unit = :unit"), {"client": client, "unit": unit}
-    )
-    return row.first() is not None
+    return bool(_SPEAKS_FOR(tx, {"client": client, "unit": unit}))
 
 
-_LAST_BATCH = sa.text(
+def may_speak(database: Database, client: str, unit: str) -> bool:
+    """The same, looked up by itself."""
+    return bool(database.look(_SPEAKS_FOR, {"client": client, "unit": unit}))
+
+
+def is_accepted(database: Database, sha256: bytes) -> bool:
+    """Whether these very bytes were accepted, from whomever; looked up by itself."""
+    return bool(database.look(_IS_ACCEPTED, {"sha256": sha256}))
+
+
+_LAST_BATCH = Statement(
     "SELECT d.batch FROM dossier d WHERE d.unit = :unit AND d.procedure = :procedure AND d.period = :period"
     " AND d.state <> 'refused' ORDER BY d.batch DESC LIMIT 1"
 )
-_SAME_BATCH = sa.text(
+_SAME_BATCH = Statement(
     "SELECT d.id FROM dossier d WHERE d.unit = :unit AND d.procedure = :procedure AND d.period = :period"
     " AND d.batch = :batch AND d.state <> 'refused' ORDER BY d.seq DESC LIMIT 1"
 )
@@ -196,15 +211,14 @@ _SAME_BATCH = sa.text(
 
 def last_batch(tx: sa.Connection, unit: str, procedure: str, period: str) -> int:
     """The highest batch (đợt) accepted for the unit, procedure and period; 0 when there is none."""
-    found = tx.execute(_LAST_BATCH, {"unit": unit, "procedure": procedure, "period": period}).scalar()
-    return found or 0
+    found = _LAST_BATCH(tx, {"unit": unit, "procedure": procedure, "period": period})
+    return int(found[0][0]) if found else 0
 
 
 def latest_of_batch(tx: sa.Connection, unit: str, procedure: str, period: str, batch: int) -> str | None:
     """The dossier that was last accepted under this unit, procedure, period and batch."""
-    same = {"unit": unit, "procedure": procedure, "period": period, "batch": batch}
-    found: str | None = tx.execute(_SAME_BATCH, same).scalar()
-    return found
+    found = _SAME_BATCH(tx, {"unit": unit, "procedure": procedure, "period": period, "batch": batch})
+    return str(found[0][0]) if found else None
 
 
 def enter(
@@ -221,14 +235,12 @@ def enter(
         (_INSERT_EVENT, events),
         (_INSERT_LOG_ENTRY, leaves),
     ):
-        if rows:
-            tx.execute(statement, _each(rows))
+        statement.many(tx, _each(rows))
 
 
 def record(tx: sa.Connection, events: Sequence[Event], states: Mapping[str, str]) -> None:
     """Append facts, and write the state that follows from them for each dossier named in `states`."""
-    if events:
-        tx.execute(_INSERT_EVENT, _each(events))
+    _INSERT_EVENT.many(tx, _each(events))
     if states:
         tx.execute(
             sa.text("UPDATE dossier SET state = :state WHERE id = :id"),

@@ -1,6 +1,7 @@
 """The register of units: which employer, under which tax code, belongs to which office, from when until when.
 
-Every function takes the open transaction `tx` and never commits. Dates are ISO 8601 text; `valid_to` is the last day.
+Functions take the open transaction `tx` and never commit; `unit_at` looks by itself. Dates are ISO 8601 text, and
+`valid_to` is the last day.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from storage.database import Statement
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
+
+    from storage.database import Database
 
 
 class Unit(Struct, frozen=True, kw_only=True):
@@ -28,7 +33,7 @@ class Unit(Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = ", ".join(Unit.__struct_fields__)
-_AT = sa.text(
+_AT = Statement(
     f"SELECT {_COLUMNS} FROM unit WHERE code = :code AND valid_from <= :on AND (valid_to IS NULL OR valid_to >= :on)"  # noqa: S608 - names are ours
     " ORDER BY valid_from DESC LIMIT 1"
 )
@@ -40,10 +45,10 @@ _PUT = sa.text(
 )
 
 
-def unit_at(tx: sa.Connection, code: str, on: date) -> Unit | None:
-    """The unit as it is registered on that day."""
-    row = tx.execute(_AT, {"code": code, "on": on.isoformat()}).first()
-    return msgspec.convert(dict(row._mapping), Unit) if row else None  # noqa: SLF001 - SQLAlchemy's public name for it
+def unit_at(database: Database, code: str, on: date) -> Unit | None:
+    """The unit as it is registered on that day; looked up by itself. Raises `DatabaseAway`."""
+    found = database.look(_AT, {"code": code, "on": on.isoformat()})
+    return Unit(**dict(zip(Unit.__struct_fields__, found[0], strict=True))) if found else None
 
 
 def units(tx: sa.Connection) -> Iterator[Unit]:

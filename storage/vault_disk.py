@@ -194,6 +194,9 @@ class _Segment:
         start = self._end + (len(pack.HEADER) if first else 0)
         _write_all(self._descriptor, [pack.HEADER, *chunks] if first else chunks, self._end)
         os.fdatasync(self._descriptor)
+        if os.fstat(self._descriptor).st_nlink == 0:
+            # Somebody removed the file under our hands: it is durable under no name.
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         if first:
             # The file is durable only once the folder that holds its name is.
             os.fsync(self._folder)

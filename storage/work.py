@@ -13,6 +13,8 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from storage.database import Statement
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -40,7 +42,7 @@ class Work(Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = ", ".join(Work.__struct_fields__)
-_INSERT = sa.text(
+_INSERT = Statement(
     f"INSERT INTO work ({_COLUMNS}) VALUES ({', '.join(':' + name for name in Work.__struct_fields__)})"  # noqa: S608 - names are ours
 )
 _OFFERED = sa.text(
@@ -67,8 +69,7 @@ def _work(row: sa.Row[tuple[object, ...]]) -> Work:
 
 def offer(tx: sa.Connection, works: Sequence[Work]) -> None:
     """Put new work before its office."""
-    if works:
-        tx.execute(_INSERT, [msgspec.structs.asdict(work) for work in works])
+    _INSERT.many(tx, [msgspec.structs.asdict(work) for work in works])
 
 
 def lease(

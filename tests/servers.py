@@ -5,6 +5,7 @@ serves; left, its process is gone. Entered again with the same folder it serves 
 A server that cannot start raises `ServerFailed` with the end of its log: it is never a reason to skip a test.
 """
 
+import contextlib
 import json
 import os
 import pwd
@@ -24,6 +25,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 import msgspec
+import psutil
 import psycopg
 
 START_ATTEMPTS_MAX = 4
@@ -76,6 +78,7 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
             *("-master.volumeSizeLimitMB=64", "-volume.max=400", "-volume.preStopSeconds=0"),
             *(f"-volume.port={volume}", f"-volume.port.grpc={volume_grpc}"),
             *("-filer", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}"),
+            *(f"-filer.localSocket={folder / 'filer.sock'}", f"-s3.localSocket={folder / 's3.sock'}"),
             *("-s3", f"-s3.port={s3}", f"-s3.port.grpc={s3_grpc}", f"-s3.config={config}"),
             *("-s3.port.iceberg=0", "-s3.port.lance=0"),
         ]
@@ -88,7 +91,13 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
     environment = {**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "GOMAXPROCS": "2"}
     with _running(command, ready, ports=8, log=folder / "weed.log", environment=environment) as (process, ports):
         _sync_every_object(master=f"127.0.0.1:{ports[0]}.{ports[1]}", filer=f"127.0.0.1:{ports[4]}.{ports[5]}")
-        yield S3Server(f"http://127.0.0.1:{ports[6]}", access_key, secret_key, process.pid)
+        # It leaves sockets behind, some of them where it cannot be told otherwise.
+        bound = {Path(c.laddr) for c in psutil.Process(process.pid).net_connections("unix") if c.laddr}
+        try:
+            yield S3Server(f"http://127.0.0.1:{ports[6]}", access_key, secret_key, process.pid)
+        finally:
+            for path in bound:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -211,7 +220,9 @@ def _s3_takes_objects(url: str, access_key: str, secret_key: str) -> bool:
         config=botocore.config.Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=10),
     )
     try:
-        client.create_bucket(Bucket="ready")
+        # Started again it has the bucket already, and says so.
+        with contextlib.suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
+            client.create_bucket(Bucket="ready")
         client.put_object(Bucket="ready", Key="ready", Body=b"ready")
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
         return False

@@ -3,16 +3,13 @@
 import os
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import boto3
 import psutil
 import psycopg
 import pytest
 
-from tests.servers import S3Server, ServerFailed, _running, copied_install, postgres, short_folder
-
-if TYPE_CHECKING:
-    import boto3
+from tests.servers import S3Server, ServerFailed, _running, copied_install, postgres, seaweedfs, short_folder
 
 
 def test_postgres_is_a_real_one_with_fsync_on(postgres_url: str) -> None:
@@ -56,6 +53,32 @@ def test_the_store_listens_on_loopback_only(s3_server: S3Server) -> None:
     listening = [c for c in psutil.Process(s3_server.pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
     assert listening
     assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+
+
+def test_the_store_leaves_no_socket_behind() -> None:
+    with short_folder() as folder, seaweedfs(folder) as server:
+        bound = {Path(c.laddr) for c in psutil.Process(server.pid).net_connections("unix") if c.laddr}
+        assert bound
+    assert not any(path.exists() for path in bound)
+
+
+def test_the_store_keeps_its_objects_over_a_restart() -> None:
+    with short_folder() as folder:
+        for time in ("first", "second"):
+            with seaweedfs(folder) as server:
+                client = boto3.session.Session().client(
+                    "s3",
+                    endpoint_url=server.url,
+                    region_name="us-east-1",
+                    aws_access_key_id=server.access_key,
+                    aws_secret_access_key=server.secret_key,
+                )
+                if time == "first":
+                    client.create_bucket(Bucket="kept")
+                    client.put_object(Bucket="kept", Key="k", Body=b"7")
+                with client.get_object(Bucket="kept", Key="k")["Body"] as body:
+                    assert body.read() == b"7"
+                client.close()
 
 
 def test_the_store_reports_to_nobody(s3_server: S3Server) -> None:

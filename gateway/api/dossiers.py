@@ -139,7 +139,11 @@ async def find_receipt(
     def look() -> journal.Dossier | None:
         with house.database.read() as tx:
             found = journal.accepted(tx, [wanted]).get(wanted)
-            return found if found and journal.is_party(tx, caller.client, found) else None
+            return (
+                found
+                if found and journal.is_party(tx, caller.client, submitter=found.submitter, unit=found.unit)
+                else None
+            )
 
     return Response(views.received(_found(await house.run(look))), media_type="application/json")
 

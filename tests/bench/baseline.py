@@ -218,10 +218,21 @@ class Baseline:
             ).fetchone()
             receipt = self._sealed(
                 {
-                    "receipt": dossier, "received_at": now.isoformat(), "sha256": sha256.hex(), "size": len(content),
-                    "procedure": same[1], "unit": same[0], "tax_code": unit["tax_code"], "period": same[2],
-                    "batch": last + 1, "submitter": client, "signer": envelope.certificate_sha256,
-                    "verdict": "TOTAL-PASSED", "competent_office": unit["office"], "due_at": due_at, "parts": parts,
+                    "receipt": dossier,
+                    "received_at": now.isoformat(),
+                    "sha256": sha256.hex(),
+                    "size": len(content),
+                    "procedure": same[1],
+                    "unit": same[0],
+                    "tax_code": unit["tax_code"],
+                    "period": same[2],
+                    "batch": last + 1,
+                    "submitter": client,
+                    "signer": envelope.certificate_sha256,
+                    "verdict": "TOTAL-PASSED",
+                    "competent_office": unit["office"],
+                    "due_at": due_at,
+                    "parts": parts,
                 }  # fmt: skip
             )
             self._database.execute(

@@ -90,9 +90,7 @@ class Run:
             if begin >= end:
                 return
             self.next = number + 1
-            status, body = await asyncio.wait_for(
-                connection.post(self.head, self.dossiers[number]), ANSWER_TIMEOUT_S
-            )
+            status, body = await asyncio.wait_for(connection.post(self.head, self.dossiers[number]), ANSWER_TIMEOUT_S)
             self.latencies_s.append(clock() - begin)
             if status != 201 or self.expected not in body:
                 raise Refused(f"dossier {number}: {status} {body[:600]!r}")

@@ -30,7 +30,14 @@ UNITS = 128
 CHUNK = 128
 FORMS = ("D02-TS", "TK1-TS")
 PROCEDURE = "600"
-_MADE_BY = ("schemas/*sample*", "signing/sign.py", "signing/dossier.py", "signing/placing.py", "signing/demo_pki.*", "tests/bench/pool.py")
+_MADE_BY = (
+    "schemas/*sample*",
+    "signing/sign.py",
+    "signing/dossier.py",
+    "signing/placing.py",
+    "signing/demo_pki.*",
+    "tests/bench/pool.py",
+)
 # A run works with one pool to its end, also in its other processes, though somebody may edit a source meanwhile.
 _VARIABLE = "BENCH_POOL"
 _LENGTH = struct.Struct("<I")

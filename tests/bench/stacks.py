@@ -45,11 +45,10 @@ class Failed(Exception):  # noqa: N818 - named for what happened
 
 
 class Stack(Struct, frozen=True):
-    """A way to serve: an ASGI application, how its home is furnished, and how its accepted dossiers are counted."""
+    """A way to serve: the command, how its home is furnished, and how its accepted dossiers are counted."""
 
     name: str
-    target: str
-    factory: bool
+    command: Callable[[int], list[str]]
     furnish: Callable[[Path, "Stack"], tuple[str, dict[str, str]]]
     accepted: Callable[[Path, "Stack"], int] | None
     expected: str = '"receipt":'
@@ -102,8 +101,8 @@ def _furnish_gateway(home: Path, stack: Stack) -> tuple[str, dict[str, str]]:
     assert secret is not None
     issued = Callers(database, token_life_s=TOKEN_LIFE_S, lookups_per_minute_max=1).by_secret(client, secret, now)
     database.close()
-    settings = {"MOTCUA_HOME": str(home), "MOTCUA_DATABASE_URL": url, "MOTCUA_VAULT_URL": stack.vault_url}
-    return issued.token, {name: value for name, value in settings.items() if value}
+    settings = {"MOTCUA_HOME": str(home), "MOTCUA_WORKERS": str(WORKERS), "MOTCUA_DATABASE_URL": url}
+    return issued.token, settings | ({"MOTCUA_VAULT_URL": stack.vault_url} if stack.vault_url else {})
 
 
 def _accepted_by_gateway(home: Path, stack: Stack) -> int:
@@ -146,16 +145,38 @@ def _furnish_nothing(_home: Path, _stack: Stack) -> tuple[str, dict[str, str]]:
     return "none", {}
 
 
-NAIVE = Stack("naive", "tests.bench.naive:from_environment", True, _furnish_baseline, _accepted_by_baseline)
-COMPETENT = Stack("competent", "tests.bench.competent:from_environment", True, _furnish_baseline, _accepted_by_baseline)
-MOTCUA = Stack("motcua", "gateway.app:from_environment", True, _furnish_gateway, _accepted_by_gateway)
-HTTP = Stack("http", "tests.bench.http_floor:app", False, _furnish_nothing, None)
+def _uvicorn(target: str, *more: str) -> Callable[[int], list[str]]:
+    fixed = ["-m", "uvicorn", target, "--host=127.0.0.1", f"--workers={WORKERS}", "--loop=uvloop", "--http=httptools"]
+    return lambda port: [sys.executable, *fixed, f"--port={port}", "--backlog=2048", *more]
 
 
-def on_network(name: str, database_url: str, vault_url: str) -> Stack:
-    """The gateway on a database and a store behind sockets."""
+def _serve_command(_port: int) -> list[str]:
+    return [sys.executable, "-c", "import sys; from gateway.cli import main; sys.exit(main())", "serve"]
+
+
+# The gateway is started as an operator starts it, and writes a line for every request; so do the baselines.
+NAIVE = Stack(
+    "naive", _uvicorn("tests.bench.naive:from_environment", "--factory"), _furnish_baseline, _accepted_by_baseline
+)
+COMPETENT = Stack(
+    "competent",
+    _uvicorn("tests.bench.competent:from_environment", "--factory"),
+    _furnish_baseline,
+    _accepted_by_baseline,
+)
+MOTCUA = Stack("motcua", _serve_command, _furnish_gateway, _accepted_by_gateway)
+HTTP = Stack("http", _uvicorn("tests.bench.http_floor:app", "--no-access-log"), _furnish_nothing, None)
+
+
+def on_network(database_url: str, vault_url: str) -> Stack:
+    """The gateway on a database and a store behind sockets, both empty."""
     return Stack(
-        name, MOTCUA.target, True, _furnish_gateway, _accepted_by_gateway, database_url=database_url, vault_url=vault_url
+        "network",
+        _serve_command,
+        _furnish_gateway,
+        _accepted_by_gateway,
+        database_url=database_url,
+        vault_url=vault_url,
     )
 
 
@@ -168,9 +189,13 @@ class Running:
         self.acknowledged = 0
 
     def load(
-        self, kind: str, *, count: int, seconds: float, warm: int, first: int = 0, connections: int = 32
-    ) -> Told:
-        """Post dossiers of the kind from number `first` on: `warm` unmeasured, then up to `count` or `seconds`."""
+        self, kind: str, *, count: int, seconds: float, warm: int, first: int = 0, connections: int = 32,
+        watch_memory: bool = False,
+    ) -> Told:  # fmt: skip
+        """Post dossiers of the kind from number `first` on: `warm` unmeasured, then up to `count` or `seconds`.
+
+        Memory is watched only when asked: looking takes the server's locks and a core's time.
+        """
         command = [sys.executable, "-m", "tests.bench.load"]
         asked = {
             "port": self.port, "path": "/v1/dossiers", "token": self.token, "kind": kind, "first": first, "warm": warm,
@@ -185,13 +210,13 @@ class Running:
             if not generator.stdout.readline().startswith("warm"):
                 raise Failed(f"{self.stack.name}: the warm-up failed; {self.log_end()}")
             fsyncs_before = machine.fsyncs(self.fsync_log) if self.fsync_log.exists() else None
-            watch = _Watch(self.process.pid)
+            watch = _Watch(self.process.pid) if watch_memory else None
             cpu_before = machine.cpu_s(self.process.pid)
             generator.stdin.write("go\n")
             generator.stdin.flush()
             line = generator.stdout.readline()
             cpu_after = machine.cpu_s(self.process.pid)
-            peak = watch.end()
+            peak = watch.end() if watch else 0.0
         finally:
             generator.stdin.close()
             generator.wait(STOP_TIMEOUT_S)
@@ -279,16 +304,18 @@ def serve(stack: Stack, *, count_fsyncs: bool = False) -> Iterator[Running]:
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     listener.close()
-    command = [sys.executable, "-m", "uvicorn", stack.target, "--host=127.0.0.1", f"--port={port}"]
-    command += [f"--workers={WORKERS}", "--loop=uvloop", "--http=httptools", "--no-access-log", "--backlog=1024"]
-    if stack.factory:
-        command.append("--factory")
+    command = stack.command(port)
     if count_fsyncs and (tracer := machine.strace_command(home / "fsyncs.log")):
         command = [*tracer, *command]
     log = home / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, cwd=HOUSE, env={**os.environ, **environment}, stdout=out, stderr=out, start_new_session=True
+            command,
+            cwd=HOUSE,
+            env={**os.environ, **environment, **_port(stack, port)},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     running = Running(stack, home, token, port, process)
     try:
@@ -301,6 +328,10 @@ def serve(stack: Stack, *, count_fsyncs: bool = False) -> Iterator[Running]:
     finally:
         _end(process)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _port(stack: Stack, port: int) -> dict[str, str]:
+    return {"MOTCUA_PORT": str(port)} if stack.furnish is _furnish_gateway else {}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

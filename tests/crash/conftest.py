@@ -12,10 +12,10 @@ from tests.crash.nursery import Nursery
 from tests.lines.gateways import Home, prepare
 
 NOTE = (
-    "Every row is one real gateway process, killed by SIGKILL there, started again without the counter, and asked again",
-    "with the same bytes. The steps were listed by a run that was not killed. What SQLite writes inside a commit is its",
-    "own contract (atomic commit, synchronous=FULL): it is cut before and after, and not in the middle. No file is",
-    "renamed: a segment is made under its final name, and torn ones are told by their frames.",
+    "Every row is one real gateway process, killed by SIGKILL there, started again without the counter, and asked",
+    "again with the same bytes. The steps were listed by a run that nobody killed. What SQLite and PostgreSQL write",
+    "inside a commit is their own contract: it is cut before and after, and not in the middle. No file is renamed: a",
+    "segment is made under its final name, and a torn one is told by its frames.",
 )
 
 

@@ -42,15 +42,19 @@ def signature_paths() -> dict[str, str]:
 
 
 def a_dossier(
-    seed: int = 0, *, employees: int = 2, unit: str = UNIT, tax_code: str = TAX_CODE, holder: str = "employer", **more: Any
+    seed: int = 0,
+    *,
+    employees: int = 2,
+    unit: str = UNIT,
+    tax_code: str = TAX_CODE,
+    holder: str = "employer",
+    **more: Any,
 ) -> bytes:
     """A signed dossier of procedure 600; another seed, other people."""
     now = HandClock().now()
     office = OFFICE if unit == UNIT else OTHER_OFFICE
     fields = {"period": "03/2026", "made_on": now.date(), "attachments": 0, "office": office, "procedure": "600"} | more
-    raw = make_dossier(
-        fields.pop("procedure"), employees=employees, seed=seed, unit=unit, tax_code=tax_code, **fields
-    )
+    raw = make_dossier(fields.pop("procedure"), employees=employees, seed=seed, unit=unit, tax_code=tax_code, **fields)
     return sign(raw, holder)
 
 
@@ -65,8 +69,15 @@ class Inhouse:
     def __init__(self, door: Door, clock: HandClock) -> None:
         self.door, self.clock, self.house = door, clock, door.house
 
-    def client(self, role: Role, *, units: Sequence[str] = (), offices: Sequence[str] = (), jwk: str | None = None,
-               requests_per_minute_max: int = 100_000) -> tuple[str, str]:
+    def client(
+        self,
+        role: Role,
+        *,
+        units: Sequence[str] = (),
+        offices: Sequence[str] = (),
+        jwk: str | None = None,
+        requests_per_minute_max: int = 100_000,
+    ) -> tuple[str, str]:
         client, secret = register_client(
             self.house.database, role=role, name="", units=units, offices=offices, jwk=jwk,
             requests_per_minute_max=requests_per_minute_max, now=self.clock.now(),

@@ -114,9 +114,7 @@ def test_an_extended_lease_ends_later(database: Database, clock: HandClock) -> N
     assert desk.acknowledge(database, lease, ANNA, clock.now()).state == "acknowledged"
 
 
-def test_work_that_fails_too_often_goes_to_the_dead_list_and_is_reported(
-    database: Database, clock: HandClock
-) -> None:
+def test_work_that_fails_too_often_goes_to_the_dead_list_and_is_reported(database: Database, clock: HandClock) -> None:
     dossier = put_dossier(database, "a")
     for attempt in range(1, ATTEMPTS_MAX + 1):
         lease = lease_of(take(database, ANNA, clock))
@@ -216,7 +214,9 @@ def test_whatever_holders_do_no_dossier_is_lost_or_held_twice(database: Database
             put_dossier(database, f"n{count}")
             count += 1
         elif action == "take":
-            leases += [(one.work.lease or "", caller) for one in take(database, caller, clock, most=2, lease_s=10).leased]
+            leases += [
+                (one.work.lease or "", caller) for one in take(database, caller, clock, most=2, lease_s=10).leased
+            ]
         elif action == "wait":
             clock.advance(4 * number)
         elif leases:

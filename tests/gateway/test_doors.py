@@ -187,7 +187,9 @@ def test_checking_judges_and_keeps_nothing(gateway: Inhouse) -> None:
     employer = gateway.bearer("employer", units=[UNIT])
     good = gateway("POST", "/v1/dossiers/check", employer, content=a_dossier()).json()
     assert (good["ok"], len(good["signatures"])) == (True, 4)
-    bad = gateway("POST", "/v1/dossiers/check", employer, content=a_dossier().replace(b"<MaThuTuc>600", b"<MaThuTuc>699"))
+    bad = gateway(
+        "POST", "/v1/dossiers/check", employer, content=a_dossier().replace(b"<MaThuTuc>600", b"<MaThuTuc>699")
+    )
     assert bad.json()["ok"] is False
     assert {finding["code"] for finding in bad.json()["findings"]} >= {"procedure-unknown"}
     assert gateway("GET", "/ready").json()["committed"] == 0

@@ -4,7 +4,9 @@ import pytest
 
 from gateway.states import STEADY, TRANSITIONS, IllegalTransition, State, after, fold
 
-LEGAL = [(came, fact, leads) for fact, (allowed, leads) in TRANSITIONS.items() for came in [None, *State] if came in allowed]
+LEGAL = [
+    (came, fact, leads) for fact, (allowed, leads) in TRANSITIONS.items() for came in [None, *State] if came in allowed
+]
 ILLEGAL = [(came, fact) for fact, (allowed, _) in TRANSITIONS.items() for came in [None, *State] if came not in allowed]
 
 
@@ -36,7 +38,9 @@ def test_nothing_follows_the_end() -> None:
 
 def test_a_state_is_what_the_facts_amount_to() -> None:
     assert fold(["accepted", "leased", "lease-expired", "leased", "acknowledged"]) is State.ACKNOWLEDGED
-    assert fold(["received-pending", "accepted", "acknowledged", "work-started", "finished", "returned"]) is State.RETURNED
+    assert (
+        fold(["received-pending", "accepted", "acknowledged", "work-started", "finished", "returned"]) is State.RETURNED
+    )
     with pytest.raises(IllegalTransition):
         fold([])
     with pytest.raises(IllegalTransition):

@@ -10,16 +10,20 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import psycopg
-from msgspec import Struct, json as msgjson, structs
+import sqlalchemy as sa
+from msgspec import Struct, structs
+from msgspec import json as msgjson
 
 from gateway.callers import Callers, Role, register_client
 from gateway.clock import VIETNAM
@@ -37,6 +41,11 @@ from tests import servers
 UNIT, TAX_CODE, OFFICE = "TA0123A", "0101234567", "07906"
 OTHER_UNIT, OTHER_TAX_CODE = "TB4567B", "0309876543"
 TOKEN_LIFE_S = 3600
+HURRIED_A_MINUTE = 10
+# Of a gateway that is meant to meet its limits soon.
+BODY_BYTES_MAX = 1_500_000
+IDLE_S = 0.6
+BYTES_PER_S_MIN = 16 * 1024
 ANSWER_S = 30.0
 ROOT = Path(__file__).parents[2]
 
@@ -74,8 +83,15 @@ class Home(Struct, frozen=True, kw_only=True):
         shutil.copytree(self.folder, folder)
         return structs.replace(self, folder=folder, database_url=database_url, vault_url=vault_url)
 
-    def database(self) -> Database:
-        return open_database(self.database_url or f"sqlite:///{self.folder / 'motcua.sqlite'}")
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction of our own, beside the gateway's."""
+        database = open_database(self.database_url or f"sqlite:///{self.folder / 'motcua.sqlite'}")
+        try:
+            with database.begin() as tx:
+                yield tx
+        finally:
+            database.close()
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Look into the database behind the gateway's back. Values are marked with "?"."""
@@ -129,7 +145,7 @@ def prepare(folder: Path, pki: DemoPki, *, database_url: str = "", vault_url: st
             employer=_client(database, "employer", units=[UNIT]),
             stranger=_client(database, "employer", units=[OTHER_UNIT]),
             office=_client(database, "office", offices=[OFFICE]),
-            hurried=_client(database, "employer", units=[UNIT], requests_per_minute_max=120),
+            hurried=_client(database, "employer", units=[UNIT], requests_per_minute_max=HURRIED_A_MINUTE),
         )
     finally:
         database.close()
@@ -249,10 +265,9 @@ class Gateway(Serving):
         environment |= home.environment() | {f"MOTCUA_{name.upper()}": str(value) for name, value in settings.items()}
         command = [sys.executable, "-m", "uvicorn", "--factory", "gateway.app:from_environment"]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--no-access-log"]
-        setpriv = shutil.which("setpriv")
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [setpriv, "--pdeathsig", "KILL", *command] if setpriv else command,
+                [*_bound(), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -282,6 +297,26 @@ class Gateway(Serving):
 
     def faults(self) -> str:
         return self.log.read_text(errors="replace")
+
+
+def _bound() -> list[str]:
+    """It dies with the test run, also when the run itself is killed; and root's is held to file permissions, too."""
+    if (setpriv := shutil.which("setpriv")) is None:
+        return []
+    unprivileged = ["--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    return [setpriv, "--pdeathsig", "KILL", *unprivileged]
+
+
+def all_at_once(sendings: Sequence[Callable[[], httpx.Response]]) -> list[httpx.Response]:
+    """Let all senders go at the same instant, each on a connection of its own."""
+    start = threading.Barrier(len(sendings))
+
+    def send(sending: Callable[[], httpx.Response]) -> httpx.Response:
+        start.wait()
+        return sending()
+
+    with ThreadPoolExecutor(len(sendings)) as threads:
+        return list(threads.map(send, sendings))
 
 
 @contextmanager
@@ -352,7 +387,7 @@ class Wire:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.socket.close()
 
-    def __enter__(self) -> "Wire":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -31,7 +31,9 @@ def test_any_text_is_read_or_not_but_never_raises(text):
     suggest_digits(text)
 
 
-@pytest.mark.parametrize("text", ["31/02/2026", "29/02/2025", "00/01/2026", "1/1/2026", "01/01/1899", "٠١/٠١/٢٠٢٦", "01/01/2026 "])
+@pytest.mark.parametrize(
+    "text", ["31/02/2026", "29/02/2025", "00/01/2026", "1/1/2026", "01/01/1899", "٠١/٠١/٢٠٢٦", "01/01/2026 "]
+)
 def test_what_is_no_day_is_not_read(text):
     assert parse_date(text) is None
 

@@ -1,4 +1,4 @@
-"""The second Reference that one phone-signing kit adds: refused with its exact reason, or let pass by a dated decision."""
+"""The second Reference of one phone-signing kit: refused with its exact reason, or let pass by a dated decision."""
 
 import hashlib
 from datetime import timedelta
@@ -72,6 +72,12 @@ def test_a_second_reference_that_fits_nothing(holder: Holder, trust: TrustStore)
     assert verdict.reason_code == "second-reference-digest"
 
 
+def test_a_property_without_a_canonical_form(holder: Holder, trust: TrustStore) -> None:
+    odd = OBJECT.replace("<SignatureProperty ", '<SignatureProperty xmlns:r="tuong-doi" ')
+    verdict = judge(with_second(holder, bytes(32), objects=odd), trust)
+    assert verdict.reason_code == "second-reference-digest"
+
+
 def test_the_operator_may_let_it_pass_until_a_day_and_the_verdict_cautions(holder: Holder, trust: TrustStore) -> None:
     content = with_second(holder, digest_without_namespaces())
     verdict = judge(content, trust, policy=TOLERANT)
@@ -114,7 +120,6 @@ def test_only_the_signing_time_of_this_signature_can_be_let_pass(
 
 
 def test_a_weak_digest_in_the_second_reference_is_not_run(holder: Holder, trust: TrustStore) -> None:
-    content = with_second(holder, bytes(20))
     info = signed_info(reference() + reference(bytes(20), uri=' URI="#proid"', method=f"{DSIG}sha1"))
     content = forge(holder, info=info, objects=OBJECT)
     assert judge(content, trust).reason_code == "digest-algorithm"

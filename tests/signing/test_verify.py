@@ -46,7 +46,7 @@ def test_a_signed_form_passes_and_the_verdict_says_who_signed_how_and_when(
     )
     assert verdict.signature_algorithm.endswith("rsa-sha256")
     assert verdict.digest_algorithm.endswith("sha256")
-    assert verdict.signing_time_claimed == "2026-03-02T01:30:00+0000"
+    assert verdict.signing_time_claimed == "2026-03-02T01:30:00+00:00"
     assert verdict.signer is not None
     assert verdict.signer.tax_codes == ("0101234567",)
     assert verdict.signer.certificate_sha256 == holder.certificate.fingerprint(hashes.SHA256()).hex()

@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from signing.demo_pki import Employer, Holder
-from signing.indication import Verdict
+from signing.indication import Indication, SubIndication, Verdict
 from signing.policy import Policy
 from signing.trust import TrustStore
 from signing.verify import verify
@@ -99,16 +99,15 @@ def forge(
     keys: str | None = None,
     objects: str = "",
     exclusive: bool = False,
-    extra: str = "",
 ) -> bytes:
     """Sign exactly the SignedInfo that is given, as a signer with any intention could."""
     head = (
         f'<Signature Id="sigid" xmlns="{DSIG}">{signed_info(reference(digest_of(document))) if info is None else info}'
     )
-    rest = f"{key_info(holder.certificate) if keys is None else keys}{objects}</Signature>{extra}"
+    rest = f"{key_info(holder.certificate) if keys is None else keys}{objects}</Signature>"
     draft = document.replace("@", f"{head}<SignatureValue/>{rest}").encode()
     element = next(etree.fromstring(draft).iter(f"{{{DSIG}}}SignedInfo"))
-    # Serialised with all namespaces in scope and read again: lxml's C14N of a part of a document is not to be relied on.
+    # Serialised with all namespaces in scope and read again: lxml's C14N of a part of a document is not reliable.
     alone = etree.fromstring(etree.tostring(element, with_tail=False))
     canonical = etree.tostring(alone, method="c14n", exclusive=exclusive, with_comments=False)
     value = b64((sign or rsa_sha256(holder))(canonical))
@@ -178,3 +177,11 @@ def usage(*, sign: bool = False, certify: bool = False, encrypt: bool = False) -
 
 
 CA = ((x509.BasicConstraints(ca=True, path_length=None), True), (usage(certify=True), True))
+
+
+def refused(verdict: Verdict, sub_indication: SubIndication, code: str) -> None:
+    assert (verdict.sub_indication, verdict.reason_code) == (sub_indication, code)
+    assert verdict.indication is not Indication.TOTAL_PASSED
+    assert verdict.reason_vi
+    assert verdict.reason_en
+    assert "{" not in verdict.reason_vi + verdict.reason_en

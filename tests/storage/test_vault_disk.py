@@ -371,3 +371,14 @@ def test_a_closed_vault_reads_nothing(vault: DiskVault) -> None:
     for asked in (lambda: vault.read(place), lambda: list(vault.packs()), vault.probe):
         with pytest.raises(VaultAway):
             asked()
+
+
+def test_a_segment_that_was_removed_under_our_hands_acknowledges_nothing(tmp_path: Path) -> None:
+    vault = DiskVault(tmp_path / "vault")
+    (place,) = vault.put_many([entry(b"first")])
+    (tmp_path / "vault" / place.pack).unlink()
+    with pytest.raises(VaultAway):
+        vault.put_many([entry(b"second")])
+    (after,) = vault.put_many([entry(b"third")])
+    assert vault.read(after) == entry(b"third").body
+    vault.close()

@@ -1,0 +1,174 @@
+"""The command that judges dossiers offline, as the gateway would, and says everything that is wrong at once."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from gateway.api.submit import Checked, checked
+from gateway.app import open_tables, open_the_database
+from gateway.cli_terms import (
+    COULD_NOT,
+    DONE,
+    JUDGED_BAD,
+    CannotWork,
+    Commands,
+    Parser,
+    add_json,
+    add_language,
+    an_instant,
+    aside,
+    command,
+    read_file,
+    settings,
+    wrapped,
+)
+from gateway.clock import VIETNAM, SystemClock
+from gateway.findings_text import block, signature_lines
+from gateway.judge import Known, Refusal, Submission, judge, open_dossier
+from schemas.findings import Severity
+from storage import register
+from storage.migrations import missing
+from storage.register import Unit
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gateway.config import Settings
+    from gateway.judge import Filing, Opened, Tables
+    from storage.database import Database
+
+_REGISTER = "sổ đăng ký đơn vị trên máy này · the register on this machine"
+_ITSELF = (
+    "chính hồ sơ: ở đây không có sổ đăng ký của đơn vị này nên mã số thuế và cơ quan chưa được đối chiếu"
+    " · the dossier itself: nothing is registered here to compare with"
+)
+
+
+class _Judged(Struct, frozen=True):
+    """One file's judgement, and against what its unit was compared."""
+
+    file: str
+    outcome: Filing | Refusal
+    ok: bool
+    unit_from: str
+
+
+def declare(commands: Commands[Parser]) -> None:
+    """Declare `check`."""
+    check = command(
+        commands,
+        "check",
+        _check,
+        says="Kiểm tra hồ sơ ngoại tuyến như cổng sẽ làm; báo mọi lỗi trong một lần. 0: đạt, 1: không đạt.",
+        tells="Judge dossiers offline as the gateway would; all findings at once. 0: good, 1: bad.",
+        example="""
+            motcua check hoso.signed.xml
+            motcua check hoso.xml --unsigned        # chưa ký: chỉ xét nội dung · content alone
+            motcua check thang-11/*.xml --lang both
+            motcua check hoso.signed.xml --json
+        """,
+    )
+    check.add_argument("files", nargs="+", metavar="FILE", help="hồ sơ, hoặc - · dossiers, or - for standard input")
+    check.add_argument("--unsigned", action="store_true", help="chỉ xét nội dung, chưa xét chữ ký · content alone")
+    check.add_argument(
+        "--at", type=an_instant, metavar="TIME", help="xét như nhận lúc này (mặc định: bây giờ) · as if received then"
+    )
+    add_language(check)
+    add_json(check)
+
+
+def _check(asked: argparse.Namespace) -> int:
+    told = settings()
+    tables = open_tables(told)
+    if not tables.trust.anchors and not asked.unsigned:
+        aside("Chưa có chứng thư số gốc nào được tin (MOTCUA_TRUST) · no trust anchor: no signature can pass")
+    at = asked.at or SystemClock().now()
+    database = _register(told)
+    bad = unread = 0
+    try:
+        for file in asked.files:
+            try:
+                content = read_file(file)
+            except CannotWork as error:
+                aside(f"motcua: {error}")
+                unread += 1
+                continue
+            judged = _judge(file, content, at, database, tables, unsigned=asked.unsigned)
+            bad += not judged.ok
+            _tell(judged, asked)
+    finally:
+        if database is not None:
+            database.close()
+    return COULD_NOT if unread else JUDGED_BAD if bad else DONE
+
+
+def _register(told: Settings) -> Database | None:
+    """The register of units, if there is one here: looking must not make a database."""
+    if not told.database_url and not (told.home_path / "motcua.sqlite").exists():
+        return None
+    database = open_the_database(told)
+    if missing(database):
+        database.close()
+        return None
+    return database
+
+
+def _judge(
+    file: str, content: bytes, at: datetime, database: Database | None, tables: Tables, *, unsigned: bool
+) -> _Judged:
+    submission = Submission(content=content, sha256=hashlib.sha256(content).digest(), submitter="", received_at=at)
+    opened = open_dossier(submission)
+    if isinstance(opened, Refusal):
+        return _Judged(file, opened, ok=False, unit_from="")
+    known, unit_from = _known(opened, at, database)
+    outcome = judge(opened, known, tables)
+    errors = any(one.severity is Severity.ERROR for one in outcome.findings)
+    ok = not errors if unsigned else not isinstance(outcome, Refusal)
+    return _Judged(file, outcome, ok, unit_from)
+
+
+def _known(opened: Opened, at: datetime, database: Database | None) -> tuple[Known, str]:
+    header = opened.header
+    if database is not None:
+        found = register.unit_at(database, header.unit_code, at.astimezone(VIETNAM).date())
+        if found is not None:
+            return Known(unit=found, may_speak=True), _REGISTER
+    itself = Unit(code=header.unit_code, tax_code=header.tax_code, office=header.office_code, valid_from="")
+    return Known(unit=itself if header.unit_code else None, may_speak=True), _ITSELF if header.unit_code else ""
+
+
+def _tell(judged: _Judged, asked: argparse.Namespace) -> None:
+    if asked.json:
+        shown = checked(judged.outcome, "en" if asked.lang == "en" else "vi")
+        if asked.unsigned:
+            shown = Checked(ok=judged.ok, sha256=shown.sha256, verdict=None, signatures=(), findings=shown.findings)
+        print(msgspec.json.encode(shown).decode())
+        return
+    print(_headline(judged, unsigned=asked.unsigned))
+    if not asked.unsigned:
+        for line in signature_lines(judged.outcome.verdicts, asked.lang):
+            print(line)
+    for number, found in enumerate(judged.outcome.findings, 1):
+        for line in block(number, found, asked.lang):
+            print(line)
+    if judged.unit_from:
+        for line in wrapped("Đơn vị đối chiếu theo · unit compared with: ", judged.unit_from, 2):
+            print(line)
+    if len(asked.files) > 1:
+        print()
+
+
+def _headline(judged: _Judged, *, unsigned: bool) -> str:
+    """The judgement in one line, with its counts."""
+    findings, verdicts = judged.outcome.findings, judged.outcome.verdicts
+    errors = sum(one.severity is Severity.ERROR for one in findings)
+    counted = f"{errors} lỗi · errors, {len(findings) - errors} lưu ý · warnings"
+    if not unsigned:
+        passed = sum(one.passed for one in verdicts)
+        counted += f", {passed}/{len(verdicts)} chữ ký hợp lệ · signatures hold"
+    return f"{'ĐẠT · GOOD' if judged.ok else 'KHÔNG ĐẠT · BAD'}  {judged.file}: {counted}"

@@ -1,0 +1,241 @@
+"""Commands of the operator: the database, the configuration, the audit."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from gateway.app import open_tables, open_the_database
+from gateway.audit import Audit
+from gateway.cli_terms import (
+    DONE,
+    JUDGED_BAD,
+    Commands,
+    Parser,
+    add_json,
+    command,
+    settings,
+    table,
+    thousands,
+    wrapped,
+)
+from gateway.config import Misconfigured, Settings
+from gateway.opened import open_migrated
+from gateway.settle import Stores
+from signing.seal import load_seal_key
+from storage.cipher import Cipher
+from storage.migrations import migrate, missing
+from storage.vaults import open_vault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.audit import Audited
+
+
+_PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
+
+
+class _Looked(Struct, frozen=True):
+    """One thing that `check-config` looked at: what was found, or what is wrong."""
+
+    what: str
+    found: str = ""
+    wrong: str = ""
+
+
+def declare(commands: Commands[Parser]) -> None:
+    """Declare `migrate`, `check-config` and `audit`."""
+    schema = command(
+        commands,
+        "migrate",
+        _migrate,
+        says="Cập nhật cơ sở dữ liệu lên lược đồ hiện tại; chạy lại không đổi gì.",
+        tells="Bring the database to today's schema; running it again changes nothing.",
+        example="""
+            motcua migrate
+            motcua migrate --check      # chỉ xem; 1: còn thiếu · only look; 1: something is missing
+        """,
+    )
+    schema.add_argument("--check", action="store_true", help="chỉ xem · only look")
+    config = command(
+        commands,
+        "check-config",
+        _check_config,
+        says="Đọc cấu hình và mở thử mọi thứ; không in bí mật nào. 0: chạy được, 1: có chỗ sai.",
+        tells="Read the configuration and open everything once; prints no secret. 0: fit to start, 1: not.",
+        example="""
+            motcua check-config
+            MOTCUA_CONFIG=motcua.toml motcua check-config --json
+        """,
+    )
+    add_json(config)
+    audit = command(
+        commands,
+        "audit",
+        _audit,
+        says="Đối chiếu sổ và kho: từng hồ sơ đọc lại được, từng biên nhận còn đúng. 0: tất cả đúng.",
+        tells="Walk journal and vault: every dossier's bytes come back, every receipt holds. 0: all of them.",
+        example="""
+            motcua audit
+            motcua audit --no-packs --json
+        """,
+    )
+    audit.add_argument("--no-packs", action="store_true", help="không đếm phần thừa trong kho · do not count orphans")
+    add_json(audit)
+
+
+def _migrate(asked: argparse.Namespace) -> int:
+    told = settings()
+    told.home_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = open_the_database(told)
+    try:
+        steps = missing(database) if asked.check else migrate(database)
+    finally:
+        database.close()
+    listed = ", ".join(f"{number:04d}" for number in steps)
+    if asked.check:
+        print(f"Còn thiếu · missing: {listed}" if steps else "Đã mới nhất · up to date")
+        return JUDGED_BAD if steps else DONE
+    print(f"Đã áp dụng · applied: {listed}" if steps else "Đã mới nhất · up to date")
+    return DONE
+
+
+def _check_config(asked: argparse.Namespace) -> int:
+    try:
+        told = settings()
+    except Misconfigured as error:
+        looked = [_Looked("cấu hình · settings", wrong=str(error))]
+        values: dict[str, object] = {}
+    else:
+        looked = _look(told)
+        # A password may stand in a URL; whoever reads this need not know it.
+        values = {
+            name: _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
+            for name, value in msgspec.structs.asdict(told).items()
+        }
+    bad = any(one.wrong for one in looked)
+    if asked.json:
+        print(msgspec.json.encode({"ok": not bad, "settings": values, "checks": looked}).decode())
+        return JUDGED_BAD if bad else DONE
+    for line in table((f"MOTCUA_{name.upper()}", str(value) or "—") for name, value in values.items()):
+        print(line)
+    for one in looked:
+        mark, says = ("✗", one.wrong) if one.wrong else ("✓", one.found)
+        for line in wrapped(f"{mark} {one.what}: ", says, 0):
+            print(line)
+    print("CÓ CHỖ SAI · NOT fit to start" if bad else "Chạy được · fit to start")
+    return JUDGED_BAD if bad else DONE
+
+
+def _look(told: Settings) -> list[_Looked]:
+    """Each thing opened by itself, so that one answer tells all that is wrong."""
+    if not told.database_url and not (told.home_path / "motcua.sqlite").exists():
+        first = "chưa có gì, lần chạy đầu sẽ tạo · nothing there yet, the first start makes it"
+        return [_Looked(f"{told.home_path}", found=first), _try("bảng · tables", lambda: _tables(told))]
+    return [
+        _try("cơ sở dữ liệu · database", lambda: _database(told)),
+        _try("kho · vault", lambda: _vault(told)),
+        _try("khóa chính · master key", lambda: _master_key(told)),
+        _try("khóa niêm phong · seal key", lambda: load_seal_key(told.path("seal_key", "seal.pem")).kid),
+        _try("bảng · tables", lambda: _tables(told)),
+    ]
+
+
+def _try(what: str, look: Callable[[], str]) -> _Looked:
+    try:
+        return _Looked(what, found=look())
+    except OSError as error:
+        return _Looked(what, wrong=f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except Exception as error:
+        return _Looked(what, wrong=str(error))
+
+
+def _database(told: Settings) -> str:
+    with open_migrated(told) as database:
+        return f"{database.dialect}, lược đồ mới nhất · up to date"
+
+
+def _vault(told: Settings) -> str:
+    vault = open_vault(told.vault)
+    try:
+        vault.probe()
+    finally:
+        vault.close()
+    return told.vault.partition("?")[0]
+
+
+def _master_key(told: Settings) -> str:
+    path = told.path("master_key", "master.key")
+    Cipher.load(path)
+    return str(path)
+
+
+def _tables(told: Settings) -> str:
+    tables = open_tables(told)
+    anchors = len(tables.trust.anchors)
+    trusted = f"{anchors} gốc được tin · anchors" if anchors else "CHƯA có gốc được tin · NO anchor, nothing can pass"
+    return f"{trusted}; {tables.offices.version}; {tables.policy.id}"
+
+
+def _audit(asked: argparse.Namespace) -> int:
+    told = settings()
+    seal = load_seal_key(told.path("seal_key", "seal.pem"))
+    vault = open_vault(told.vault)
+    try:
+        with open_migrated(told) as database:
+            stores = Stores(
+                database=database,
+                vault=vault,
+                cipher=Cipher.load(told.path("master_key", "master.key")),
+                seal=seal,
+                gateway_unit=told.gateway_unit,
+            )
+            found = Audit(stores, {seal.kid: seal.public_jwk()}, _progress()).run(packs=not asked.no_packs)
+    finally:
+        vault.close()
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    if asked.json:
+        told_so = {"ok": found.holds, **msgspec.to_builtins(found)}
+        print(msgspec.json.encode(told_so).decode())
+    else:
+        print("\n".join(_report(found, packs=not asked.no_packs)))
+    return DONE if found.holds else JUDGED_BAD
+
+
+def _progress() -> Callable[[int], None]:
+    if not sys.stderr.isatty():
+        return lambda _: None
+    return lambda count: print(f"\r\x1b[K{thousands(count)} hồ sơ · dossiers", end="", file=sys.stderr, flush=True)
+
+
+def _report(found: Audited, *, packs: bool) -> list[str]:
+    """The audit in less than a screenful."""
+    rows = [
+        ("hồ sơ đã tiếp nhận · accepted", thousands(found.accepted), f"{thousands(found.content_bytes)} byte đọc lại"),
+        ("hồ sơ không tiếp nhận · refused", thousands(found.refused), ""),
+        ("sự kiện · facts", thousands(found.events), f"liền mạch đến · gap-free to {thousands(found.upto)}"),
+        ("lá nhật ký · leaves", thousands(found.leaves), ""),
+    ]
+    if packs and not found.packs_unread:
+        rows += [
+            ("gói trong kho · packs", thousands(found.packs), f"{thousands(found.entries)} mục · entries"),
+            ("mục không thuộc hồ sơ nào · orphans", thousands(found.orphans), "vô hại · harmless"),
+            ("đoạn hỏng ngoài hồ sơ · gaps", thousands(found.gaps), ""),
+        ]
+    lines = table(rows)
+    if found.packs_unread:
+        lines.append(f"Không đếm được gói · packs not counted: {found.packs_unread}")
+    for fault in found.faults[:20]:
+        lines += wrapped(f"✗ {fault.subject}: ", f"{fault.vi} · {fault.en}", 0)
+    if more := found.faults_count - min(20, len(found.faults)):
+        lines.append(f"  … và {thousands(more)} chỗ sai nữa · more")
+    verdict = "MỌI BIÊN NHẬN ĐỀU ĐÚNG · EVERY RECEIPT HOLDS"
+    lines.append(verdict if found.holds else f"{thousands(found.faults_count)} CHỖ SAI · FAULTS")
+    return lines

@@ -1,0 +1,407 @@
+"""The demonstration: a month-end through real HTTP against a gateway of its own, each step timed and checked."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import datetime
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from gateway.cli_terms import DONE, JUDGED_BAD, CannotWork, environment_with, thousands
+from gateway.client import Accepted, BySecret, Gateway, LeaseLost, RefusedDossier
+from gateway.clock import SystemClock, for_people
+from gateway.demo_dossiers import EMPLOYEES, MANY_EMPLOYEES, Bench, bench
+from gateway.first_start import DEMO_FOLDER, DEMO_OFFICES, read_secrets
+from schemas.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from gateway.client import Proof, Work
+
+DOSSIERS = 40
+CONNECTIONS = 8
+WORKERS = 2
+START_S = 40.0
+STOP_S = 20.0
+_MARK = ".motcua-demo"
+_LOST, _LARGE, _BROKEN, _FORGED, _CONTESTED = 100, 101, 102, 103, 104
+
+
+class Unplayable(Exception):  # noqa: N818 - named for what happened
+    """The demonstration could not go on. Trying again is safe: it starts afresh."""
+
+
+def play(home: Path) -> int:
+    """Play it all in the folder `home`, which is made afresh. Returns 0 only if every check held."""
+    _make_afresh(home)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    play_ = _Play(home, f"http://127.0.0.1:{port}")
+    print("motcua demo — một kỳ nộp hồ sơ BHXH qua HTTP thật · a month-end through real HTTP")
+    try:
+        with _gateway(home, port) as process:
+            asyncio.run(play_.through(process))
+        play_.afterwards()
+    except Exception as error:
+        print(f"✗ {type(error).__name__}: {error}\n  nhật ký · log: {home / 'gateway.log'}")
+        return JUDGED_BAD
+    return play_.sum_up()
+
+
+def _make_afresh(home: Path) -> None:
+    """Empty the folder, if it is one of ours; anybody else's is left alone."""
+    if home.exists() and any(home.iterdir()) and not (home / _MARK).exists():
+        raise CannotWork(f"{home} có dữ liệu khác, không xóa · holds something else: name another folder with --home")
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "out").mkdir(parents=True)
+    (home / _MARK).touch()
+
+
+def _settings(home: Path, port: int = 1) -> dict[str, str]:
+    return environment_with(
+        home=str(home),
+        port=str(port),
+        workers=str(WORKERS),
+        requests_per_minute_max="60000",
+        # One place for everything, whatever a configuration file says.
+        database_url="",
+        vault_url="",
+    )
+
+
+@contextmanager
+def _gateway(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The real gateway as a process of its own; it is asked to stop at the end, and told so only once it refuses."""
+    with (home / "gateway.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway.cli", "serve", "--demo"], env=_settings(home, port), stdout=log, stderr=log
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+class _Play:
+    """The acts, and what was checked in them."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self.home, self.url = home, url
+        self.began_s = perf_counter()
+        self.held = self.failed = 0
+        self.contents: dict[str, bytes] = {}
+        self.pinned = home / "out" / "gateway.jwks"
+
+    def say(self, vi: str, en: str, *, check: bool | None = None) -> None:
+        """A line of the play, under its time; with a check, whether it held."""
+        mark = " " if check is None else "✓" if check else "✗"
+        if check is not None:
+            self.held += check
+            self.failed += not check
+        print(f"{perf_counter() - self.began_s:6.2f} s {mark} {vi} · {en}", flush=True)
+
+    def title(self, text: str) -> None:
+        """A new act."""
+        print(text)
+
+    async def through(self, process: subprocess.Popen[bytes]) -> None:
+        """Everything that happens while the gateway runs."""
+        await self._ready(process)
+        held = {name: BySecret(client, secret) for name, client, secret in read_secrets(self.home / DEMO_FOLDER)}
+        clock = SystemClock()
+        desk = bench(self.home / DEMO_FOLDER, Catalogue.load(), clock.now())
+        async with Gateway(self.url, held["employer"], clock, connections=CONNECTIONS) as employer:
+            self.pinned.write_text(json.dumps(await employer.keys()))
+            self.title("Phần mềm của đơn vị · the employer's software")
+            await self._month_end(employer, desk)
+            await self._large(employer, desk)
+            await self._lost_answer(employer, desk)
+            await self._twice(employer)
+            self.title("Hồ sơ không được tiếp nhận · what is refused, and why")
+            await self._broken(employer, desk)
+            await self._forged(employer, desk)
+            self.title("Cơ quan BHXH · the offices")
+            await self._offices({office: held[f"office-{office}"] for office in DEMO_OFFICES})
+            await self._late(employer, desk, held[f"office-{DEMO_OFFICES[0]}"])
+        process.send_signal(signal.SIGTERM)
+        stopped = await asyncio.to_thread(process.wait, STOP_S)
+        self.title("Sau khi cổng đã dừng, không mạng · the gateway is stopped; offline")
+        self.say("Cổng dừng êm", f"it stopped in good order (exit status {stopped})", check=stopped == 0)
+
+    async def _ready(self, process: subprocess.Popen[bytes]) -> None:
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
+            while perf_counter() - self.began_s < START_S:
+                if process.poll() is not None:
+                    raise Unplayable("cổng không khởi động được · the gateway did not start")
+                try:
+                    if (await http.get("/ready")).status_code == httpx.codes.OK:
+                        break
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.05)
+            else:
+                raise Unplayable("cổng khởi động quá lâu · the gateway took too long to start")
+        said = f"{WORKERS} tiến trình, SQLite và một thư mục, PKI mẫu", f"gateway up at {self.url}, {WORKERS} workers"
+        self.say(f"Cổng đã mở: {said[0]}", said[1], check=True)
+
+    async def _month_end(self, employer: Gateway, desk: Bench) -> None:
+        made_s = perf_counter()
+        contents = [desk.good(number) for number in range(DOSSIERS)]
+        made_s = perf_counter() - made_s
+        self.say(f"Tạo và ký {DOSSIERS} hồ sơ × {EMPLOYEES} lao động", f"made and signed in {_ms(made_s)}")
+        times: list[float] = []
+
+        async def send(content: bytes) -> Accepted | RefusedDossier:
+            began_s = perf_counter()
+            outcome = await employer.submit(content)
+            times.append(perf_counter() - began_s)
+            return outcome
+
+        sent_s = perf_counter()
+        outcomes = await asyncio.gather(*map(send, contents))
+        sent_s = perf_counter() - sent_s
+        for content, outcome in zip(contents, outcomes, strict=True):
+            self._keep(content, outcome)
+        fresh = sum(isinstance(one, Accepted) and one.fresh for one in outcomes)
+        numbers = {one.receipt_number for one in outcomes if isinstance(one, Accepted)}
+        self.say(
+            f"Nộp qua {CONNECTIONS} kết nối: {fresh} biên nhận, {_ms(sent_s)}",
+            f"{fresh} receipts, {fresh / sent_s:.0f}/s, slowest {_ms(max(times))}",
+            check=fresh == len(numbers) == DOSSIERS,
+        )
+
+    async def _large(self, employer: Gateway, desk: Bench) -> None:
+        content = desk.good(_LARGE, employees=MANY_EMPLOYEES, attachments=1)
+        began_s = perf_counter()
+        outcome = await employer.submit(content)
+        took_s = perf_counter() - began_s
+        self._keep(content, outcome)
+        people = thousands(MANY_EMPLOYEES)
+        self.say(
+            f"{people} lao động kèm PDF, {len(content) / 1e6:.1f} MB: {_ms(took_s)}",
+            f"1,000 employees and a PDF: {_state(outcome)}",
+            check=isinstance(outcome, Accepted),
+        )
+
+    async def _lost_answer(self, employer: Gateway, desk: Bench) -> None:
+        """The whole dossier goes out, and the line goes dead before the answer comes."""
+        content = desk.good(_LOST)
+        digest = hashlib.sha256(content).hexdigest()
+        token = await employer.token()
+        await asyncio.to_thread(self._send_and_hang_up, content, token)
+        held = None
+        for _ in range(50):
+            if held := await employer.receipt_of(digest):
+                break
+            await asyncio.sleep(0.02)
+        self.say(
+            "Mất câu trả lời → hỏi theo SHA-256: biên nhận vẫn còn",
+            "answer lost → asked by digest: the receipt is there",
+            check=held is not None,
+        )
+        if held is not None:
+            self._keep(content, held)
+            again = await employer.submit(content)
+            same = isinstance(again, Accepted) and not again.fresh and again.receipt == held.receipt
+            self.say("Gửi lại: đúng biên nhận ấy", "sent again: the identical receipt, no second dossier", check=same)
+
+    def _send_and_hang_up(self, content: bytes, token: str) -> None:
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        head = (
+            f"POST /v1/dossiers HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Type: application/xml\r\nContent-Length: {len(content)}\r\n\r\n"
+        )
+        with socket.create_connection((host, int(port)), timeout=10) as line:
+            line.sendall(head.encode() + content)
+
+    async def _twice(self, employer: Gateway) -> None:
+        digest, content = next(iter(self.contents.items()))
+        first = (self.home / "out" / f"{digest}.receipt.jws").read_text("ascii").strip()
+        outcomes = await asyncio.gather(*(employer.submit(content) for _ in range(CONNECTIONS)))
+        same = all(isinstance(one, Accepted) and not one.fresh and one.receipt == first for one in outcomes)
+        self.say(
+            f"Nộp lại {CONNECTIONS} lần cùng lúc: một biên nhận",
+            f"the same bytes {CONNECTIONS} times at once: 200, byte-identical",
+            check=same,
+        )
+
+    async def _broken(self, employer: Gateway, desk: Bench) -> None:
+        outcome = await employer.submit(desk.with_mistakes(_BROKEN))
+        refused = isinstance(outcome, RefusedDossier) and outcome.code == "findings"
+        findings: list[dict[str, Any]] = outcome.problem["findings"] if isinstance(outcome, RefusedDossier) else []
+        rows = {one["row"] for one in findings}
+        self.say(
+            f"Hồ sơ có lỗi: 422, {len(findings)} lỗi cùng lúc, có thông báo ký",
+            "all its mistakes at once, with a signed notice",
+            check=refused and {2, 3, 5} <= rows,
+        )
+        for one in findings[:3]:
+            print(f"           – {one['message']}")
+            print(f"             → {one['fix']}")
+
+    async def _forged(self, employer: Gateway, desk: Bench) -> None:
+        forged = (
+            (desk.altered(_FORGED), "Sửa lương sau khi ký", "a wage was changed after signing", "HASH_FAILURE"),
+            (
+                desk.by_nobody_known(_FORGED),
+                "CA tự dựng",
+                "an authority that somebody made up",
+                "NO_CERTIFICATE_CHAIN_FOUND",
+            ),
+            (desk.by_another_unit(_FORGED), "Chứng thư của đơn vị khác", "another unit's", "signer-not-the-unit"),
+        )
+        for content, vi, en, expected in forged:
+            outcome = await employer.submit(content)
+            told = _reasons(outcome)
+            self.say(f"{vi}: {told[0] if told else _state(outcome)}", en, check=expected in " ".join(told))
+
+    async def _offices(self, offices: dict[str, Proof]) -> None:
+        began_s = perf_counter()
+        took = dict(zip(offices, await asyncio.gather(*(self._office(*one) for one in offices.items())), strict=True))
+        took_s = perf_counter() - began_s
+        for office, (count, complete) in took.items():
+            self.say(
+                f"{office} nhận, so SHA-256, xác nhận {count} hồ sơ",
+                f"taken, compared, acknowledged; complete up to fact {complete}",
+                check=count > 0,
+            )
+        total = sum(count for count, _ in took.values())
+        self.say(
+            f"Hai cơ quan giữ đủ {total} hồ sơ, {_ms(took_s)}",
+            f"nothing missing, nothing twice ({len(self.contents)} submitted)",
+            check=total == len(self.contents),
+        )
+
+    async def _office(self, office: str, proof: Proof) -> tuple[int, int]:
+        """One office's software: take, fetch, compare, acknowledge, until nothing is left."""
+        count = 0
+        async with Gateway(self.url, proof, SystemClock()) as gateway:
+            while True:
+                page = await gateway.lease(office, 10, 60)
+                if not page.work:
+                    return count, page.complete_until
+                await asyncio.gather(*(self._take(gateway, one) for one in page.work))
+                count += len(page.work)
+
+    async def _take(self, gateway: Gateway, work: Work) -> None:
+        content = await gateway.content(work)
+        if content != self.contents.get(work.sha256):
+            raise Unplayable(f"{work.receipt_number}: không phải byte đã nộp · not the bytes that were submitted")
+        await gateway.acknowledge(work)
+
+    async def _late(self, employer: Gateway, desk: Bench, proof: Proof) -> None:
+        """A holder falls silent; the work goes to another, and the first comes back too late."""
+        content = desk.good(_CONTESTED)
+        self._keep(content, await employer.submit(content))
+        office = DEMO_OFFICES[_CONTESTED % len(DEMO_OFFICES)]
+        async with Gateway(self.url, proof, SystemClock()) as gateway:
+            (silent,) = (await gateway.lease(office, 1, 1)).work
+            second = await gateway.lease(office, 1, 60, wait_s=5)
+            try:
+                await gateway.acknowledge(silent)
+            except LeaseLost:
+                lost = True
+            else:
+                lost = False
+            for work in second.work:
+                await self._take(gateway, work)
+        same = [one.dossier for one in second.work] == [silent.dossier]
+        self.say(
+            "Người giữ việc im lặng: giao lại; xác nhận muộn bị từ chối 409",
+            "silent holder: handed on; its late acknowledgement gets 409",
+            check=lost and same and second.work[0].attempt == silent.attempt + 1,
+        )
+
+    def afterwards(self) -> None:
+        """What can be checked when the gateway is gone: the receipts, and the house itself."""
+        digest = next(iter(self.contents))
+        receipt, content = self.home / "out" / f"{digest}.receipt.jws", self.home / "out" / f"{digest}.xml"
+        content.write_bytes(self.contents[digest])
+        proof = ("--key", str(self.pinned), "--content", str(content), "--json")
+        done, told = self._motcua("verify", str(receipt), *proof)
+        says = told.get("says", {})
+        at = for_people(datetime.fromisoformat(says["received_at"])) if says else "?"
+        self.say(f"Biên nhận {says.get('receipt')} đúng, lúc {at}", "receipt verified offline", check=done == DONE)
+        changed = self.home / "out" / "changed.receipt.jws"
+        changed.write_text(_with_another_time(receipt.read_text("ascii")), "ascii")
+        done, told = self._motcua("verify", str(changed), *proof)
+        self.say("Biên nhận bị sửa giờ: phát hiện", f"altered: {told.get('wrong')}", check=done == JUDGED_BAD)
+        done, told = self._motcua("audit", "--json")
+        self.say(
+            f"Kiểm toán: {told.get('accepted')} hồ sơ đọc lại từng byte, {told.get('refused')} thông báo",
+            f"audit: {told.get('events')} facts gap-free, {told.get('faults_count')} faults",
+            check=done == DONE and told.get("accepted") == len(self.contents),
+        )
+
+    def _motcua(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """Another command, as a person would run it."""
+        ran = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "gateway.cli", *words], env=_settings(self.home), capture_output=True, check=False
+        )
+        try:
+            return ran.returncode, json.loads(ran.stdout)
+        except ValueError:
+            return ran.returncode, {"wrong": ran.stderr.decode("utf-8", "replace").strip()}
+
+    def sum_up(self) -> int:
+        """The last line."""
+        total, took = self.held + self.failed, f"{perf_counter() - self.began_s:.1f} s"
+        if self.failed:
+            print(f"✗ {self.failed}/{total} kiểm tra KHÔNG đạt · checks did NOT hold ({took}); {self.home}")
+            return JUDGED_BAD
+        print(f"✓ {total}/{total} kiểm tra đạt · every check held ({took}). Xem · see {self.home}")
+        return DONE
+
+    def _keep(self, content: bytes, outcome: Accepted | RefusedDossier) -> None:
+        """The employer keeps what it sent and what it was told."""
+        if isinstance(outcome, Accepted):
+            self.contents[outcome.sha256] = content
+            (self.home / "out" / f"{outcome.sha256}.receipt.jws").write_text(outcome.receipt + "\n", "ascii")
+
+
+def _with_another_time(jws: str) -> str:
+    """The receipt with its payload touched: the date is a year earlier, the seal as it was."""
+    header, payload, seal = jws.strip().split(".")
+    told = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).replace(
+        b'"received_at":"20', b'"received_at":"19', 1
+    )
+    return ".".join((header, base64.urlsafe_b64encode(told).rstrip(b"=").decode(), seal))
+
+
+def _reasons(outcome: Accepted | RefusedDossier) -> list[str]:
+    """Why a dossier was refused: the signature's indications, then the findings' codes."""
+    if isinstance(outcome, Accepted):
+        return []
+    verdict = outcome.problem.get("verdict") or {}
+    told = []
+    if verdict.get("indication") not in (None, "TOTAL-PASSED"):
+        told.append(f"{verdict['indication']} / {verdict.get('sub_indication')}")
+    return told + [one["code"] for one in outcome.problem["findings"]]
+
+
+def _state(outcome: Accepted | RefusedDossier) -> str:
+    return f"201 {outcome.receipt_number}" if isinstance(outcome, Accepted) else f"refused ({outcome.code})"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,0 +1,36 @@
+"""The database for a command that works beside the gateway: opened, known to be migrated, and closed again."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gateway.app import open_the_database
+from gateway.start import SchemaMissing
+from storage.migrations import migrate, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gateway.config import Settings
+    from storage.database import Database
+
+
+@contextmanager
+def open_migrated(settings: Settings) -> Iterator[Database]:
+    """The database that the settings name. An embedded one that is empty is made; others must have been migrated.
+
+    Raises `SchemaMissing`, `DatabaseAway`; then nothing was done.
+    """
+    fresh = not settings.database_url and not (settings.home_path / "motcua.sqlite").exists()
+    if fresh:
+        settings.home_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = open_the_database(settings)
+    try:
+        if fresh:
+            migrate(database)
+        elif steps := missing(database):
+            raise SchemaMissing(f"cơ sở dữ liệu thiếu bước {steps}: chạy `motcua migrate` · run `motcua migrate` first")
+        yield database
+    finally:
+        database.close()

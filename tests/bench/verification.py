@@ -1,0 +1,76 @@
+"""Verification alone: parsing, signatures, base64 and schemas by the project's rooms, on the floor's dossiers."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from gateway.clock import VIETNAM
+from schemas import envelope as envelopes
+from schemas import validate, xml
+from schemas.catalogue import Catalogue
+from schemas.findings import Finding
+from signing import certificate, signature
+from signing.trust import TrustStore
+from signing.verify import Policy, verify
+from tests.bench.pool import Pool
+
+
+class Verification:
+    """The rooms as the line uses them, without what the line adds."""
+
+    def __init__(self, dossiers: list[bytes]) -> None:
+        self.dossiers = dossiers
+        self.catalogue, self.policy = Catalogue.load(), Policy()
+        self.trust = TrustStore.load(Pool().trust)
+        self.now = datetime.now(UTC).astimezone(VIETNAM)
+
+    def measure(self) -> float:
+        """µs of CPU a dossier, every employer's certificate having been seen before."""
+        return self._cpu_us(lambda: None)
+
+    def measure_cold(self) -> float:
+        """µs of CPU a dossier when every certificate is met for the first time: what is remembered is forgotten."""
+
+        def forget() -> None:
+            signature._templates.clear()
+            certificate.from_text.cache_clear()
+            self.trust._paths.cache_clear()
+
+        return self._cpu_us(forget)
+
+    def _cpu_us(self, before: Callable[[], None]) -> float:
+        spent = 0.0
+        for content in self.dossiers:
+            before()
+            began = time.process_time()
+            self._one(content)
+            spent += time.process_time() - began
+        return 1e6 * spent / len(self.dossiers)
+
+    def _one(self, content: bytes) -> None:
+        on = self.now.date()
+        root = xml.parse(content, file="Hoso")
+        assert not isinstance(root, Finding)
+        verdicts = [
+            verify(
+                root, "/Hoso/CKy_Dvi", file="Hoso", policy=self.policy, trust=self.trust, now=self.now,
+                size_bytes=len(content),
+            )
+        ]  # fmt: skip
+        envelope, findings = envelopes.open_envelope(root, catalogue=self.catalogue, on=on)
+        assert envelope is not None
+        for file in envelope.files:
+            form = self.catalogue.form(file.form, on)
+            if form is None or file.kind != ".xml":
+                continue
+            inside = xml.parse(file.content, file=file.name, form=file.form)
+            assert not isinstance(inside, Finding)
+            verdicts.append(
+                verify(
+                    inside, form.signature_path, file=file.name, policy=self.policy, trust=self.trust, now=self.now,
+                    size_bytes=len(file.content),
+                )
+            )  # fmt: skip
+            findings += validate.validate_form(inside, form, file=file.name)
+        assert not findings, findings
+        assert all(verdict.passed for verdict in verdicts), verdicts

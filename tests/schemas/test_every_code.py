@@ -1,0 +1,124 @@
+# ruff: noqa: E501 - one case a line, with the words as they are read
+"""Each finding code, brought about by a real document, with the very words that a clerk reads."""
+
+import pytest
+
+from schemas import xml
+from schemas.checkdigits import agency_code_finding
+from schemas.findings import MESSAGES, Finding
+from schemas.validate import _libxml2_says
+from tests.schemas.judging import CATALOGUE, GOOD, ON, PDF, changed, dossier, file, form_findings, judge, sample, tree
+from tests.schemas.test_attachments import DOCX, package
+
+HERE = "Tệp D02-TS.xml, dòng 1 (Nguyễn Văn Mẫu), cột "
+
+
+def parsed(content):
+    found = xml.parse(content, file="D02-TS.xml")
+    assert isinstance(found, Finding)
+    return [found]
+
+
+def of_sample(code):
+    return form_findings(sample(f"invalid-{code}"))
+
+
+def attached(content, name="a.pdf", kind=".pdf"):
+    return judge(dossier(file(), file("CT-DK", name, kind, content)))
+
+
+MACRO = package("[Content_Types].xml", "word/document.xml", "word/vbaProject.bin")
+NO_NUMBER = changed("<MasoBHXH>7900000001</MasoBHXH>", "<MasoBHXH/>")
+TWICE = (
+    GOOD.replace("7900000002", "7900000001").replace("<PA>TS", "<PA>TM").replace("<TuThang>12/2025", "<TuThang>01/2026")
+)
+CASES = {
+    "xml-empty": (lambda: parsed(b""), "Tệp D02-TS.xml: tệp rỗng, không có nội dung XML."),
+    "xml-too-large": (lambda: parsed(b"x" * (64 * 1024 * 1024 + 1)), "tệp XML lớn hơn 64 MiB."),
+    "xml-too-many-tags": (lambda: parsed(b"<a/>" * 1_000_001), "có quá nhiều thẻ (hơn 1000000)."),
+    "xml-too-many-attributes": (lambda: parsed(b"<a" + b"=" * 100_001 + b" " * 1024**2), "(hơn 100000 dấu “=”)."),
+    "xml-too-deep": (lambda: parsed(b"<a>" * 300), "các thẻ lồng nhau quá sâu (hơn 256 cấp)"),
+    "xml-nul": (lambda: parsed(b"<a>\0</a>"), "có ký tự NUL (byte 00) ở byte thứ 3"),
+    "xml-dtd": (lambda: parsed(b"\n<!DOCTYPE a><a/>"), "tệp chứa khai báo DTD"),
+    "xml-encoding-other": (lambda: parsed(b"<?xml version='1.0' encoding='windows-1258'?><a/>"), "dùng bảng mã “windows-1258”; chỉ nhận UTF-8."),
+    "xml-encoding-bytes": (lambda: parsed(b"<a>x\xff</a>"), "byte FF ở vị trí 4 (dòng 1 của tệp) không phải UTF-8, gần “<a>x</a>”."),
+    "xml-version": (lambda: parsed(b"<?xml version='1.1'?><a/>"), "khai báo XML phiên bản “1.1”"),
+    "xml-not-xml": (lambda: parsed(b"%PDF-1.4"), "nội dung không phải XML: dòng 1, ký tự 1, gần “%PDF-1.4”."),
+    "xml-unescaped-less-than": (lambda: parsed(changed("Kế toán viên", "Bậc < 3").encode()), "cột ChucVu: dấu “<” viết thẳng trong văn bản ở dòng 13, ký tự 19, thẻ ChucVu: “      <ChucVu>Bậc < 3</ChucVu>”."),
+    "xml-unescaped-ampersand": (lambda: parsed(changed("Kế toán viên", "Thu & chi").encode()), "dấu “&” viết thẳng trong văn bản ở dòng 13, ký tự 19, thẻ ChucVu: “      <ChucVu>Thu & chi</ChucVu>”."),
+    "xml-unknown-entity": (lambda: parsed(changed("Kế toán viên", "Thu&nbsp;chi").encode()), "ký hiệu “&nbsp;” ở dòng 13"),
+    "xml-truncated": (lambda: parsed(GOOD.encode()[:900]), "tệp bị cắt ngang ở dòng"),
+    "xml-tag-mismatch": (lambda: parsed(b"<a><b></a></b>"), "thẻ mở và thẻ đóng không khớp ở dòng 1"),
+    "xml-control-character": (lambda: parsed(b"<a>x\x0by</a>"), "có ký tự điều khiển không được phép ở dòng 1, ký tự 5, thẻ a: “<a>x�y</a>”."),
+    "xml-malformed": (lambda: parsed(b"<a b='1' b='2'/>"), "XML viết sai ở dòng 1"),
+    "envelope-root-unknown": (lambda: judge(GOOD), "Tệp Hoso: thẻ gốc là “D02-TS”; hồ sơ điện tử phải có thẻ gốc “Hoso”."),
+    "file-base64-broken": (lambda: judge(dossier(file(text="QUJD*"))), "nội dung tệp thứ 1 “D02-TS-595.xml” không phải base64 đúng: ký tự lạ “*” ở vị trí 5."),
+    "file-empty": (lambda: judge(dossier(file(text=""))), "tệp thứ 1 “D02-TS-595.xml” không có nội dung."),
+    "file-count-mismatch": (lambda: judge(dossier(file(), SoLuongFile=2)), "SoLuongFile ghi 2 tệp nhưng hồ sơ có 1 tệp."),
+    "file-length-decoded": (lambda: judge(dossier(file(length=len(GOOD.encode())))), "tức độ dài sau khi giải mã; đúng ra là độ dài chuỗi base64"),
+    "file-length-mismatch": (lambda: judge(dossier(file(length=7))), "DoDaiFile của “D02-TS-595.xml” là 7 nhưng chuỗi base64 dài"),
+    "file-name-repeated": (lambda: judge(dossier(file(), file())), "tên tệp “D02-TS-595.xml” được dùng cho tệp thứ 1 và tệp thứ 2."),
+    "file-name-unsafe": (lambda: judge(dossier(file(name="../a.xml"))), "tên tệp “../a.xml” chứa đường dẫn hoặc ký tự không được phép."),
+    "file-kind-mismatch": (lambda: judge(dossier(file(kind=".pdf"))), "tên tệp “D02-TS-595.xml” và LoaiFile “.pdf” không khớp nhau."),
+    "form-code-junk": (lambda: judge(dossier(file(code=".xml"))), "MaToKhai của “D02-TS-595.xml” là “.xml”, không phải mã tờ khai. Theo nội dung, đây là D02-TS."),
+    "form-not-xml": (lambda: judge(dossier(file(name="a.pdf", kind=".pdf"))), "tờ khai D02-TS phải là tệp XML nhưng “a.pdf” là loại “.pdf”."),
+    "attachment-code-unexpected": (lambda: judge(dossier(file("HD", "a.pdf", ".pdf", PDF))), "chứng từ “a.pdf” mang MaToKhai “HD”; được nhận như chứng từ đi kèm (CT-DK)."),
+    "unit-code-shape": (lambda: judge(dossier(MaSoBHXH="TS123")), "cột “Mã đơn vị BHXH” (MaSoBHXH): mã đơn vị “TS123” không có 7 ký tự"),
+    "tax-code-check-digit": (lambda: judge(dossier(MaSoThue="0101234567")), "mã số thuế “0101234567” sai số kiểm tra"),
+    "made-on-in-future": (lambda: judge(dossier(NgayLap="01/02/2026")), "ngày lập 01/02/2026 ở sau ngày nhận hồ sơ 20/01/2026."),
+    "agency-code-mangled": (lambda: [agency_code_finding("903", ["00903"])], "mã cơ quan quản lý “903” không đủ 5 chữ số; được hiểu là 00903."),
+    "agency-code-ambiguous": (lambda: [agency_code_finding("903", ["00903", "01903"])], "có thể là nhiều cơ quan: 00903, 01903."),
+    "agency-code-unknown": (lambda: [agency_code_finding("903", [])], "không có cơ quan BHXH nào mang mã “903”."),
+    "procedure-unknown": (lambda: judge(dossier(file(), MaThuTuc="699")), "thủ tục “699” không có trong danh mục. Cổng này nhận: 04, 600."),
+    "mandatory-form-missing": (lambda: judge(dossier()), "thủ tục 600 phải có tờ khai D02-TS (Danh sách lao động tham gia BHXH"),
+    "form-not-allowed": (lambda: judge(dossier(file(), file("TK3-TS", "b.xml", ".xml", "<TK3-TS/>"))), "tờ khai TK3-TS (“b.xml”) không thuộc thủ tục 600; được phép: CT-DK"),
+    "attachment-kind-not-allowed": (lambda: attached(b"words", "a.txt", ".txt"), "chứng từ “a.txt” là loại “.txt”; chỉ nhận .pdf, .docx"),
+    "attachment-too-large": (lambda: attached(PDF + b" " * 20_971_520 + b"%%EOF"), "chứng từ “a.pdf” nặng 20.0 MiB, quá mức 20 MiB."),
+    "attachment-content-mismatch": (lambda: attached(DOCX), "chứng từ “a.pdf” mang đuôi .pdf nhưng nội dung là tệp DOCX."),
+    "attachment-content-unknown": (lambda: attached(b"words"), "mang đuôi .pdf nhưng nội dung không phải loại tệp đó"),
+    "attachment-executable": (lambda: attached(b"MZ"), "chứng từ “a.pdf” là chương trình chạy được (chương trình Windows), không được phép."),
+    "attachment-macro": (lambda: attached(MACRO, "a.docx", ".docx"), "chứng từ “a.docx” chứa macro, không được phép."),
+    "attachment-damaged": (lambda: attached(PDF[:20]), "chứng từ “a.pdf” bị hỏng hoặc bị cắt (PDF không có phần cuối hoặc phần đầu hợp lệ)."),
+    "root-unexpected": (lambda: of_sample("root-unexpected"), "thẻ gốc là “D02-LT” nhưng tờ khai D02-TS phải có thẻ gốc “D02-TS”."),
+    "element-misspelt": (lambda: of_sample("element-misspelt"), HERE + "“Mã số BHXH” (MasoBHXH): thẻ “MaSoBHXH” trong D02-TS phải viết là “MasoBHXH”."),
+    "element-unexpected": (lambda: of_sample("element-unexpected"), "thẻ “TruongLa” không có trong mẫu D02-TS ở chỗ này (LaoDong)."),
+    "element-foreign-namespace": (lambda: of_sample("element-foreign-namespace"), "thẻ “PA” nằm trong không gian tên lạ “urn:la”"),
+    "element-missing": (lambda: of_sample("element-missing"), "thiếu thẻ “ChucVu” trong LaoDong."),
+    "element-repeated": (lambda: of_sample("element-repeated"), "thẻ “PA” xuất hiện nhiều lần trong LaoDong; chỉ được có một."),
+    "element-out-of-order": (lambda: of_sample("element-out-of-order"), "thẻ “PA” đứng sai thứ tự trong LaoDong."),
+    "text-not-allowed": (lambda: of_sample("text-not-allowed"), "có chữ “chữ thừa” nằm ngoài các cột, trong LaoDong."),
+    "attribute-not-allowed": (lambda: of_sample("attribute-not-allowed"), "thẻ PA có thuộc tính “loai” không có trong mẫu."),
+    "schema-other": (lambda: _libxml2_says(tree("<D02-TS/>"), CATALOGUE.form("D02-TS", ON), "D02-TS.xml"), "không đúng mẫu D02-TS: Element 'D02-TS'"),
+    "value-missing": (lambda: of_sample("value-missing"), HERE + "“Cấp bậc, chức vụ, chức danh nghề” (ChucVu): ô bắt buộc đang để trống."),
+    "value-too-long": (lambda: of_sample("value-too-long"), "dài 139 ký tự, quá 100 ký tự cho phép"),
+    "value-malformed": (lambda: of_sample("value-malformed"), "giá trị “05” không đúng: cần mã vùng 01, 02, 03 hoặc 04"),
+    "value-not-listed": (lambda: of_sample("value-not-listed"), HERE + "“Phương án” (PA): giá trị “tm” không có trong danh mục các mã được nhận."),
+    "social-number-malformed": (lambda: of_sample("social-number-malformed"), "mã số BHXH “79 0000 0001” không đúng: cần đúng 10 chữ số"),
+    "date-malformed": (lambda: of_sample("date-malformed"), "ngày “1992-02-29” viết không đúng: cần ngày/tháng/năm (dd/MM/yyyy)"),
+    "date-impossible": (lambda: of_sample("date-impossible"), HERE + "“Ngày sinh” (NgaySinh): ngày “31/02/1992” không có trong lịch"),
+    "month-malformed": (lambda: of_sample("month-malformed"), "tháng “012026” viết không đúng: cần tháng/năm (MM/yyyy)"),
+    "amount-malformed": (lambda: of_sample("amount-malformed"), "số “7.500.000” viết không đúng: cần số lớn hơn 0."),
+    "amount-not-positive": (lambda: of_sample("amount-not-positive"), "số tiền “0” phải lớn hơn 0."),
+    "range-reversed": (lambda: of_sample("range-reversed"), "“HĐLĐ xác định thời hạn: từ ngày” (Hdld_xdth_tungay) là 01/01/2026, sau “HĐLĐ xác định thời hạn: đến ngày” là 31/12/2025."),
+    "row-number-repeated": (lambda: form_findings(GOOD.replace("<STT>2", "<STT>1")), "dòng 2 (Trần Thị Thử), cột STT: số thứ tự 1 đã dùng ở dòng 1."),
+    "row-number-gap": (lambda: form_findings(GOOD.replace("<STT>2", "<STT>5")), "số thứ tự là 5, lẽ ra là 2."),
+    "row-repeated": (lambda: form_findings(TWICE.replace("<DenThang>12/2025", "<DenThang>")), "dòng này trùng với dòng 1 (Mã số BHXH, Phương án, Từ tháng, năm)."),
+    "declaration-missing": (lambda: judge(dossier(file(content=NO_NUMBER))), "người này chưa có mã số BHXH mà hồ sơ không có tờ khai TK1-TS."),
+    "more-findings": (lambda: form_findings(f"<D02-TS><NoiDung><LaoDong>{'<x/>' * 600}</LaoDong></NoiDung></D02-TS>"), "Tệp D02-TS.xml: còn 107 phát hiện nữa không liệt kê ở đây."),
+}  # fmt: skip
+
+
+def test_no_code_is_left_out():
+    assert set(CASES) == set(MESSAGES)
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_the_message_is_readable_and_says_what_to_do(code):
+    bring_about, words = CASES[code]
+    (found, *_) = [item for item in bring_about() if item.code == code]
+    assert words in found.message_vi
+    assert found.severity
+    for text in (found.message_vi, found.message_en, found.fix_vi, found.fix_en):
+        assert text.strip()
+        assert "{" not in text
+        assert "  " not in text.replace("      <", "<")
