@@ -16,7 +16,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from gateway import desk, ids
 from gateway.api import anyone, dossiers, oauth, office
 from gateway.api.caller import identify, language_of
-from gateway.api.problems import Refused, answer_of
+from gateway.api.problems import Answer, Refused, answer_of
 from gateway.api.submit import submit
 from gateway.callers import Budget, Caller, Callers
 from gateway.clock import Clock, SystemClock
@@ -37,6 +37,8 @@ from storage.database import Database, DatabaseAway, open_database
 from storage.vaults import open_vault
 
 _FAULTS = logging.getLogger("motcua.faults")
+_REQUESTS = logging.getLogger("motcua.requests")
+DETAIL_CHARACTERS_MAX = 300
 _HOT_PATH = "/v1/dossiers"
 _HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "media-type"}
 
@@ -108,12 +110,33 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request (or the lifespan)."""
         if is_submission(scope):
-            answer = await submit(self.house, scope, receive)
-            length = (b"content-length", b"%d" % len(answer.body))
-            await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, length]})
-            await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+            await _send(send, await submit(self.house, scope, receive))
+        elif holds_nul(scope):
+            await _send(send, answer_of(Refused("bad-request", "NUL."), "vi", ids.correlation_id()))
         else:
-            await self.framework(scope, receive, send)
+            await self.framework(scope, receive, _logged(scope, send))
+
+
+def _logged(scope: Scope, send: Send) -> Send:
+    """Write one line when the answer begins: which door, how it ended; never what was asked or told."""
+
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            _REQUESTS.info("%s %s status=%d", scope.get("method", ""), scope["path"], message["status"])
+        await send(message)
+
+    return sending if scope["type"] == "http" and _REQUESTS.isEnabledFor(logging.INFO) else send
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    length = (b"content-length", b"%d" % len(answer.body))
+    await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, length]})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+
+def holds_nul(scope: Mapping[str, Any]) -> bool:
+    """Whether path or query hold a NUL: no name of ours does, and no database takes one."""
+    return scope["type"] == "http" and ("\0" in scope["path"] or b"%00" in scope["query_string"])
 
 
 def is_submission(scope: Mapping[str, object]) -> bool:
@@ -133,6 +156,7 @@ def _framework(house: House) -> Litestar:
         lifespan=[_life],
         state=State({"house": house}),
         openapi_config=OpenAPIConfig(title="motcua", version="1", path="/schema"),
+        logging_config=None,
         request_max_body_size=house.settings.body_bytes_max,
         debug=False,
     )
@@ -158,15 +182,23 @@ def _language(request: Request[Any, Any, Any]) -> Language:
 def _problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Every failure of a handler, as an RFC 9457 problem."""
     correlation = ids.correlation_id()
-    if isinstance(error, HTTPException) and not isinstance(error, Refused):
-        detail = "" if error.status_code in (404, 500) else str(error.extra or error.detail)[:300]
+    further: dict[str, str] = {}
+    if isinstance(error, HTTPException):
+        further = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
         code = _HTTP_CODES.get(error.status_code, "internal" if error.status_code >= 500 else "bad-request")  # noqa: PLR2004
-        error = Refused(code, detail)
+        error = Refused(code, _plainly(error) if code == "bad-request" else "")
     answer = answer_of(error, _language(request), correlation)
     if answer.status == 500:  # noqa: PLR2004
         _FAULTS.error("fault %s", correlation, exc_info=error)
-    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    headers = {name.decode(): value.decode() for name, value in answer.headers} | further
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=headers["content-type"])
+
+
+def _plainly(error: HTTPException) -> str:
+    """What the framework found wrong with a request, without its own way of writing it."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    faults = [f"{one.get('key', '')}: {one.get('message', '')}".strip(": ") for one in extra if isinstance(one, dict)]
+    return ("; ".join(faults) or str(error.detail))[:DETAIL_CHARACTERS_MAX].rstrip(".") + "."
 
 
 @asynccontextmanager

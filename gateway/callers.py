@@ -30,11 +30,11 @@ TOKENS_BELIEVED_MAX = 10_000
 BLOCKS_A_MINUTE = 60
 
 
-class NotKnown(Exception):  # noqa: N818 - named for what happened
+class NotKnown(Exception):
     """The client, its secret or its token is not known, has ended or was disabled. Get a new token, then try again."""
 
 
-class BudgetSpent(Exception):  # noqa: N818 - named for what happened
+class BudgetSpent(Exception):
     """This minute's requests are used up. Trying again is safe after `retry_after_s`."""
 
     def __init__(self, limit: int, retry_after_s: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.api.submit import Checked, checked
-from gateway.app import open_tables, open_the_database
+from gateway.app import open_the_database
 from gateway.cli_terms import (
     COULD_NOT,
     DONE,
@@ -25,11 +25,11 @@ from gateway.cli_terms import (
     command,
     read_file,
     settings,
-    wrapped,
 )
 from gateway.clock import VIETNAM, SystemClock
 from gateway.findings_text import block, signature_lines
 from gateway.judge import Known, Refusal, Submission, judge, open_dossier
+from gateway.opened import open_tables_at_least
 from schemas.findings import Severity
 from storage import register
 from storage.migrations import missing
@@ -42,11 +42,8 @@ if TYPE_CHECKING:
     from gateway.judge import Filing, Opened, Tables
     from storage.database import Database
 
-_REGISTER = "sổ đăng ký đơn vị trên máy này · the register on this machine"
-_ITSELF = (
-    "chính hồ sơ: ở đây không có sổ đăng ký của đơn vị này nên mã số thuế và cơ quan chưa được đối chiếu"
-    " · the dossier itself: nothing is registered here to compare with"
-)
+_REGISTER = "Đơn vị đã đối chiếu với sổ trên máy này · unit compared with the register here"
+_ITSELF = "Đơn vị CHƯA được đối chiếu: không có trong sổ trên máy này · unit NOT compared: not in the register here"
 
 
 class _Judged(Struct, frozen=True):
@@ -84,9 +81,7 @@ def declare(commands: Commands[Parser]) -> None:
 
 def _check(asked: argparse.Namespace) -> int:
     told = settings()
-    tables = open_tables(told)
-    if not tables.trust.anchors and not asked.unsigned:
-        aside("Chưa có chứng thư số gốc nào được tin (MOTCUA_TRUST) · no trust anchor: no signature can pass")
+    tables = open_tables_at_least(told)
     at = asked.at or SystemClock().now()
     database = _register(told)
     bad = unread = 0
@@ -104,6 +99,11 @@ def _check(asked: argparse.Namespace) -> int:
     finally:
         if database is not None:
             database.close()
+    if len(asked.files) > 1 and not asked.json:
+        good = len(asked.files) - bad - unread
+        print(f"{len(asked.files)} hồ sơ · dossiers: {good} đạt · good, {bad} không đạt · bad, {unread} không đọc được")
+    if len(asked.files) > unread and not tables.trust.anchors and not asked.unsigned:
+        aside("Chưa có chứng thư số gốc nào được tin (MOTCUA_TRUST) · no trust anchor: no signature can pass")
     return COULD_NOT if unread else JUDGED_BAD if bad else DONE
 
 
@@ -157,8 +157,7 @@ def _tell(judged: _Judged, asked: argparse.Namespace) -> None:
         for line in block(number, found, asked.lang):
             print(line)
     if judged.unit_from:
-        for line in wrapped("Đơn vị đối chiếu theo · unit compared with: ", judged.unit_from, 2):
-            print(line)
+        print(f"  {judged.unit_from}")
     if len(asked.files) > 1:
         print()
 

@@ -77,7 +77,8 @@ def _serve(asked: argparse.Namespace) -> int:
         else:
             supervisor = Multiprocess(config, sockets=[listening])
             supervisor.run()
-            if any(worker.exitcode for worker in supervisor.processes):
+            # A worker that was asked to stop ends by that very signal when it is done.
+            if any(worker.exitcode not in (0, -signal.SIGTERM) for worker in supervisor.processes):
                 return COULD_NOT
     except SystemExit:
         return COULD_NOT

@@ -21,14 +21,23 @@ from gateway.cli_terms import (
     Commands,
     Parser,
     add_json,
-    add_language,
     aside,
     command,
     settings,
     thousands,
     whole,
 )
-from gateway.client import Accepted, ByKey, BySecret, Gateway, GatewayAway, NotAllowed, RefusedDossier, Unexpected
+from gateway.client import (
+    PATIENCE_S,
+    Accepted,
+    ByKey,
+    BySecret,
+    Gateway,
+    GatewayAway,
+    NotAllowed,
+    RefusedDossier,
+    Unexpected,
+)
 from gateway.clock import SystemClock
 from gateway.findings_text import finding_lines
 from signing.seal import load_seal_key
@@ -99,7 +108,13 @@ def declare(commands: Commands[Parser]) -> None:
         metavar="N",
         help="số kết nối cùng lúc (%(default)s)",
     )
-    add_language(submit)
+    submit.add_argument(
+        "--patience",
+        type=whole(0, 86_400),
+        default=int(PATIENCE_S),
+        metavar="SECONDS",
+        help="chờ cổng bao lâu rồi mới thôi (mặc định %(default)s) · how long to wait for the gateway",
+    )
     add_json(submit)
 
 
@@ -151,7 +166,8 @@ class _Sending:
         """Send every file; a gateway that stays away, or refuses the client, ends the run."""
         waiting = iter(files)
         count = min(self.asked.connections, len(files))
-        async with Gateway(url, proof, SystemClock(), connections=count) as gateway:
+        patience_s = self.asked.patience
+        async with Gateway(url, proof, SystemClock(), connections=count, patience_s=patience_s) as gateway:
             await asyncio.gather(*(self._work(gateway, waiting) for _ in range(count)))
 
     async def _work(self, gateway: Gateway, waiting: object) -> None:

@@ -26,7 +26,7 @@ Commands = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public n
 Language = Literal["vi", "en", "both"]
 
 
-class CannotWork(Exception):  # noqa: N818 - named for what happened
+class CannotWork(Exception):
     """A command was called wrong or could not do its work; the message is one clear line. Exit status 2."""
 
 

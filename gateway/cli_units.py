@@ -28,7 +28,7 @@ from gateway.clock import VIETNAM, SystemClock
 from gateway.opened import open_migrated
 from gateway.routing import OfficeTable
 from gateway.unit_import import Difference, compare, fault_of, write
-from schemas.checkdigits import tax_code_canonical
+from schemas.checkdigits import tax_code_canonical, tax_code_holds
 from storage import clients, register
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def _add(asked: argparse.Namespace) -> int:
         raise CannotWork(" · ".join(wrong))
     if _offices(told).resolve(unit.office, today).office is None:
         aside(f"Lưu ý: cơ quan {unit.office} không có trong bảng · note: not in the table of offices")
+    if not tax_code_holds(unit.tax_code):
+        aside(f"Lưu ý: mã số thuế {unit.tax_code} sai số kiểm tra · note: its check digit is wrong")
     with open_migrated(told) as database, database.begin() as tx:
         if asked.client and clients.client(tx, asked.client) is None:
             raise CannotWork(f"không có tài khoản {asked.client} · no such client")
@@ -150,6 +152,9 @@ def _tell(found: Difference, written: int, asked: argparse.Namespace) -> None:
     print("\n".join(table(rows)))
     if found.offices_unknown:
         print(f"Lưu ý: {thousands(found.offices_unknown)} dòng có cơ quan ngoài bảng · offices not in the table")
+    if found.tax_codes_doubtful:
+        doubtful = thousands(found.tax_codes_doubtful)
+        print(f"Lưu ý: {doubtful} dòng có mã số thuế sai số kiểm tra · tax codes with a wrong check digit")
     if asked.dry_run:
         print("Chạy thử: chưa ghi gì · dry run: nothing was written")
     elif found.bad and not asked.skip_bad:

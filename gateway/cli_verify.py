@@ -33,7 +33,7 @@ _COORDINATE_OCTETS = 32
 _PIECES = 3
 
 
-class _Untrue(Exception):  # noqa: N818 - the statement is bad, which is an answer
+class _Untrue(Exception):
     """The first thing that is wrong with the statement, in Vietnamese and English."""
 
     def __init__(self, vi: str, en: str) -> None:

@@ -43,15 +43,15 @@ _DIGEST_ITEM = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
 _COME_BACK = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
-class GatewayAway(Exception):  # noqa: N818 - named for what happened
+class GatewayAway(Exception):
     """The gateway did not answer, or only asked to come back, for `PATIENCE_S`. Trying again later is safe."""
 
 
-class NotAllowed(Exception):  # noqa: N818
+class NotAllowed(Exception):
     """The gateway knows the client not at all, or not for this. Trying again is of no use."""
 
 
-class Unexpected(Exception):  # noqa: N818
+class Unexpected(Exception):
     """An answer that the interface does not know; `status` and `problem` say which. Trying again may not help."""
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ class Unexpected(Exception):  # noqa: N818
         self.status, self.problem = status, problem
 
 
-class ContentDiffers(Exception):  # noqa: N818
+class ContentDiffers(Exception):
     """The bytes that came are not those of the digest. Fetching again is safe; do not acknowledge."""
 
 
@@ -161,7 +161,7 @@ class WorkPage(Struct, frozen=True):
     complete_until: int
 
 
-class LeaseLost(Exception):  # noqa: N818
+class LeaseLost(Exception):
     """Another may hold the dossier by now: throw away what was done with it. Trying again is of no use."""
 
 

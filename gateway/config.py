@@ -19,7 +19,7 @@ CONFIG_VARIABLE = "MOTCUA_CONFIG"
 _GATEWAY_UNIT = re.compile(r"[0-9A-Z]{1,3}(\.[0-9A-Z]{2,3}){1,3}")
 
 
-class Misconfigured(Exception):  # noqa: N818 - named for what happened
+class Misconfigured(Exception):
     """A setting is unknown or unusable; the message is one clear line. The gateway does not start."""
 
 

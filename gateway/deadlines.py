@@ -40,11 +40,11 @@ _DAY_STEP = timedelta(days=1)
 _AMERICAN = re.compile(r"(\d\d)/(\d\d)/(\d{4})")  # the library's English names say 08/22/2026
 
 
-class CalendarMistaken(Exception):  # noqa: N818 - named for what happened
+class CalendarMistaken(Exception):
     """The calendar's tables cannot be read or contradict themselves. Trying again is useless until they are mended."""
 
 
-class OutsideCalendar(Exception):  # noqa: N818 - named for what happened
+class OutsideCalendar(Exception):
     """A day lies outside the years that the calendar knows. Trying again is useless."""
 
 

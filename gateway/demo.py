@@ -3,103 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import json
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
 from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from gateway.cli_terms import DONE, JUDGED_BAD, CannotWork, environment_with, thousands
+from gateway.cli_terms import DONE, JUDGED_BAD, thousands, wrapped
 from gateway.client import Accepted, BySecret, Gateway, LeaseLost, RefusedDossier
 from gateway.clock import SystemClock, for_people
-from gateway.demo_dossiers import EMPLOYEES, MANY_EMPLOYEES, Bench, bench
+from gateway.demo_dossiers import EMPLOYEES, MANY_EMPLOYEES, Bench, bench, with_another_time
+from gateway.demo_gateway import STOP_S, WORKERS, Unplayable, a_gateway, make_afresh, settings_of
 from gateway.first_start import DEMO_FOLDER, DEMO_OFFICES, read_secrets
 from schemas.catalogue import Catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from gateway.client import Proof, Work
 
 DOSSIERS = 40
 CONNECTIONS = 8
-WORKERS = 2
 START_S = 40.0
-STOP_S = 20.0
-_MARK = ".motcua-demo"
+LEASE_S = 1
+SILENT_S = 1.2
+# The Vietnamese column; the English one stands beside it.
+_COLUMN = 52
 _LOST, _LARGE, _BROKEN, _FORGED, _CONTESTED = 100, 101, 102, 103, 104
-
-
-class Unplayable(Exception):  # noqa: N818 - named for what happened
-    """The demonstration could not go on. Trying again is safe: it starts afresh."""
 
 
 def play(home: Path) -> int:
     """Play it all in the folder `home`, which is made afresh. Returns 0 only if every check held."""
-    _make_afresh(home)
+    make_afresh(home)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     play_ = _Play(home, f"http://127.0.0.1:{port}")
     print("motcua demo — một kỳ nộp hồ sơ BHXH qua HTTP thật · a month-end through real HTTP")
     try:
-        with _gateway(home, port) as process:
+        with a_gateway(home, port) as process:
             asyncio.run(play_.through(process))
         play_.afterwards()
     except Exception as error:
         print(f"✗ {type(error).__name__}: {error}\n  nhật ký · log: {home / 'gateway.log'}")
         return JUDGED_BAD
     return play_.sum_up()
-
-
-def _make_afresh(home: Path) -> None:
-    """Empty the folder, if it is one of ours; anybody else's is left alone."""
-    if home.exists() and any(home.iterdir()) and not (home / _MARK).exists():
-        raise CannotWork(f"{home} có dữ liệu khác, không xóa · holds something else: name another folder with --home")
-    shutil.rmtree(home, ignore_errors=True)
-    (home / "out").mkdir(parents=True)
-    (home / _MARK).touch()
-
-
-def _settings(home: Path, port: int = 1) -> dict[str, str]:
-    return environment_with(
-        home=str(home),
-        port=str(port),
-        workers=str(WORKERS),
-        requests_per_minute_max="60000",
-        # One place for everything, whatever a configuration file says.
-        database_url="",
-        vault_url="",
-    )
-
-
-@contextmanager
-def _gateway(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """The real gateway as a process of its own; it is asked to stop at the end, and told so only once it refuses."""
-    with (home / "gateway.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.cli", "serve", "--demo"], env=_settings(home, port), stdout=log, stderr=log
-        )
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 class _Play:
@@ -118,7 +72,7 @@ class _Play:
         if check is not None:
             self.held += check
             self.failed += not check
-        print(f"{perf_counter() - self.began_s:6.2f} s {mark} {vi} · {en}", flush=True)
+        print(f"{perf_counter() - self.began_s:5.1f} s {mark} {vi:<{_COLUMN}}  {en}", flush=True)
 
     def title(self, text: str) -> None:
         """A new act."""
@@ -146,7 +100,7 @@ class _Play:
         process.send_signal(signal.SIGTERM)
         stopped = await asyncio.to_thread(process.wait, STOP_S)
         self.title("Sau khi cổng đã dừng, không mạng · the gateway is stopped; offline")
-        self.say("Cổng dừng êm", f"it stopped in good order (exit status {stopped})", check=stopped == 0)
+        self.say("Cổng dừng êm theo SIGTERM", f"stopped in good order: exit status {stopped}", check=stopped == 0)
 
     async def _ready(self, process: subprocess.Popen[bytes]) -> None:
         async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
@@ -161,8 +115,8 @@ class _Play:
                 await asyncio.sleep(0.05)
             else:
                 raise Unplayable("cổng khởi động quá lâu · the gateway took too long to start")
-        said = f"{WORKERS} tiến trình, SQLite và một thư mục, PKI mẫu", f"gateway up at {self.url}, {WORKERS} workers"
-        self.say(f"Cổng đã mở: {said[0]}", said[1], check=True)
+        port = self.url.rpartition(":")[2]
+        self.say(f"Cổng đã mở: {WORKERS} tiến trình, SQLite, PKI mẫu", f"{WORKERS} workers, port {port}", check=True)
 
     async def _month_end(self, employer: Gateway, desk: Bench) -> None:
         made_s = perf_counter()
@@ -170,11 +124,13 @@ class _Play:
         made_s = perf_counter() - made_s
         self.say(f"Tạo và ký {DOSSIERS} hồ sơ × {EMPLOYEES} lao động", f"made and signed in {_ms(made_s)}")
         times: list[float] = []
+        free = asyncio.Semaphore(CONNECTIONS)
 
         async def send(content: bytes) -> Accepted | RefusedDossier:
-            began_s = perf_counter()
-            outcome = await employer.submit(content)
-            times.append(perf_counter() - began_s)
+            async with free:
+                began_s = perf_counter()
+                outcome = await employer.submit(content)
+                times.append(perf_counter() - began_s)
             return outcome
 
         sent_s = perf_counter()
@@ -184,9 +140,10 @@ class _Play:
             self._keep(content, outcome)
         fresh = sum(isinstance(one, Accepted) and one.fresh for one in outcomes)
         numbers = {one.receipt_number for one in outcomes if isinstance(one, Accepted)}
+        median_s = sorted(times)[len(times) // 2]
         self.say(
-            f"Nộp qua {CONNECTIONS} kết nối: {fresh} biên nhận, {_ms(sent_s)}",
-            f"{fresh} receipts, {fresh / sent_s:.0f}/s, slowest {_ms(max(times))}",
+            f"Nộp {DOSSIERS} hồ sơ qua {CONNECTIONS} kết nối: {fresh} biên nhận",
+            f"in {_ms(sent_s)}, median {_ms(median_s)}, slowest {_ms(max(times))}",
             check=fresh == len(numbers) == DOSSIERS,
         )
 
@@ -198,8 +155,8 @@ class _Play:
         self._keep(content, outcome)
         people = thousands(MANY_EMPLOYEES)
         self.say(
-            f"{people} lao động kèm PDF, {len(content) / 1e6:.1f} MB: {_ms(took_s)}",
-            f"1,000 employees and a PDF: {_state(outcome)}",
+            f"1 hồ sơ {people} lao động kèm PDF, {len(content) / 1e6:.1f} MB",
+            f"a large one with a PDF: {_outcome(outcome)} in {_ms(took_s)}",
             check=isinstance(outcome, Accepted),
         )
 
@@ -215,15 +172,15 @@ class _Play:
                 break
             await asyncio.sleep(0.02)
         self.say(
-            "Mất câu trả lời → hỏi theo SHA-256: biên nhận vẫn còn",
-            "answer lost → asked by digest: the receipt is there",
+            "Mất câu trả lời, hỏi lại theo SHA-256: có biên nhận",
+            "answer lost, asked by digest: here it is",
             check=held is not None,
         )
         if held is not None:
             self._keep(content, held)
             again = await employer.submit(content)
             same = isinstance(again, Accepted) and not again.fresh and again.receipt == held.receipt
-            self.say("Gửi lại: đúng biên nhận ấy", "sent again: the identical receipt, no second dossier", check=same)
+            self.say("Gửi lại hồ sơ ấy: đúng biên nhận ấy", "sent again: 200, the identical receipt", check=same)
 
     def _send_and_hang_up(self, content: bytes, token: str) -> None:
         host, _, port = self.url.removeprefix("http://").partition(":")
@@ -240,8 +197,8 @@ class _Play:
         outcomes = await asyncio.gather(*(employer.submit(content) for _ in range(CONNECTIONS)))
         same = all(isinstance(one, Accepted) and not one.fresh and one.receipt == first for one in outcomes)
         self.say(
-            f"Nộp lại {CONNECTIONS} lần cùng lúc: một biên nhận",
-            f"the same bytes {CONNECTIONS} times at once: 200, byte-identical",
+            f"Một hồ sơ nộp lại {CONNECTIONS} lần cùng lúc: một biên nhận",
+            f"the same bytes {CONNECTIONS} times at once: one receipt",
             check=same,
         )
 
@@ -251,29 +208,25 @@ class _Play:
         findings: list[dict[str, Any]] = outcome.problem["findings"] if isinstance(outcome, RefusedDossier) else []
         rows = {one["row"] for one in findings}
         self.say(
-            f"Hồ sơ có lỗi: 422, {len(findings)} lỗi cùng lúc, có thông báo ký",
-            "all its mistakes at once, with a signed notice",
+            f"Hồ sơ có lỗi: 422, báo cả {len(findings)} lỗi trong một lần",
+            "mistakes: all of them at once, in a signed notice",
             check=refused and {2, 3, 5} <= rows,
         )
         for one in findings[:3]:
-            print(f"           – {one['message']}")
-            print(f"             → {one['fix']}")
+            for line in (*wrapped("– ", one["message"], 10), *wrapped("→ ", one["fix"], 12)):
+                print(line)
 
     async def _forged(self, employer: Gateway, desk: Bench) -> None:
         forged = (
-            (desk.altered(_FORGED), "Sửa lương sau khi ký", "a wage was changed after signing", "HASH_FAILURE"),
-            (
-                desk.by_nobody_known(_FORGED),
-                "CA tự dựng",
-                "an authority that somebody made up",
-                "NO_CERTIFICATE_CHAIN_FOUND",
-            ),
-            (desk.by_another_unit(_FORGED), "Chứng thư của đơn vị khác", "another unit's", "signer-not-the-unit"),
+            (desk.altered(_FORGED), "Sửa lương sau khi ký", "wage changed after signing", "HASH_FAILURE"),
+            (desk.by_nobody_known(_FORGED), "CA mạo tên", "forged authority", "CERTIFICATE_CHAIN_GENERAL_FAILURE"),
+            (desk.by_another_unit(_FORGED), "Ký bằng chứng thư đơn vị khác", "another unit's", "signer-not-the-unit"),
         )
         for content, vi, en, expected in forged:
             outcome = await employer.submit(content)
             told = _reasons(outcome)
-            self.say(f"{vi}: {told[0] if told else _state(outcome)}", en, check=expected in " ".join(told))
+            found = told[0] if told else ("", _outcome(outcome))
+            self.say(f"{vi}: {found[0] or 422}", f"{en}: {found[1]}", check=expected in [code for _, code in told])
 
     async def _offices(self, offices: dict[str, Proof]) -> None:
         began_s = perf_counter()
@@ -281,14 +234,14 @@ class _Play:
         took_s = perf_counter() - began_s
         for office, (count, complete) in took.items():
             self.say(
-                f"{office} nhận, so SHA-256, xác nhận {count} hồ sơ",
-                f"taken, compared, acknowledged; complete up to fact {complete}",
+                f"Cơ quan {office}: nhận, so SHA-256, xác nhận {count} hồ sơ",
+                f"took, compared, acknowledged; complete until {complete}",
                 check=count > 0,
             )
         total = sum(count for count, _ in took.values())
         self.say(
-            f"Hai cơ quan giữ đủ {total} hồ sơ, {_ms(took_s)}",
-            f"nothing missing, nothing twice ({len(self.contents)} submitted)",
+            f"Hai cơ quan giữ đủ {total}/{len(self.contents)} hồ sơ",
+            f"nothing missing, nothing twice, in {_ms(took_s)}",
             check=total == len(self.contents),
         )
 
@@ -315,8 +268,9 @@ class _Play:
         self._keep(content, await employer.submit(content))
         office = DEMO_OFFICES[_CONTESTED % len(DEMO_OFFICES)]
         async with Gateway(self.url, proof, SystemClock()) as gateway:
-            (silent,) = (await gateway.lease(office, 1, 1)).work
-            second = await gateway.lease(office, 1, 60, wait_s=5)
+            (silent,) = (await gateway.lease(office, 1, LEASE_S)).work
+            await asyncio.sleep(SILENT_S)
+            second = await gateway.lease(office, 1, 60)
             try:
                 await gateway.acknowledge(silent)
             except LeaseLost:
@@ -327,8 +281,8 @@ class _Play:
                 await self._take(gateway, work)
         same = [one.dossier for one in second.work] == [silent.dossier]
         self.say(
-            "Người giữ việc im lặng: giao lại; xác nhận muộn bị từ chối 409",
-            "silent holder: handed on; its late acknowledgement gets 409",
+            "Người giữ việc im lặng: giao lại, xác nhận muộn bị 409",
+            "silent holder: handed on, too late gets 409",
             check=lost and same and second.work[0].attempt == silent.attempt + 1,
         )
 
@@ -341,14 +295,15 @@ class _Play:
         done, told = self._motcua("verify", str(receipt), *proof)
         says = told.get("says", {})
         at = for_people(datetime.fromisoformat(says["received_at"])) if says else "?"
-        self.say(f"Biên nhận {says.get('receipt')} đúng, lúc {at}", "receipt verified offline", check=done == DONE)
+        self.say(f"Biên nhận {says.get('receipt')} đúng", f"verified offline: received {at}", check=done == DONE)
         changed = self.home / "out" / "changed.receipt.jws"
-        changed.write_text(_with_another_time(receipt.read_text("ascii")), "ascii")
+        changed.write_text(with_another_time(receipt.read_text("ascii")), "ascii")
         done, told = self._motcua("verify", str(changed), *proof)
-        self.say("Biên nhận bị sửa giờ: phát hiện", f"altered: {told.get('wrong')}", check=done == JUDGED_BAD)
+        wrong = str(told.get("wrong")).partition(":")[0]
+        self.say("Biên nhận bị sửa giờ: phát hiện được", f"one with an altered time: {wrong}", check=done == JUDGED_BAD)
         done, told = self._motcua("audit", "--json")
         self.say(
-            f"Kiểm toán: {told.get('accepted')} hồ sơ đọc lại từng byte, {told.get('refused')} thông báo",
+            f"Kiểm toán: đọc lại từng byte {told.get('accepted')} hồ sơ",
             f"audit: {told.get('events')} facts gap-free, {told.get('faults_count')} faults",
             check=done == DONE and told.get("accepted") == len(self.contents),
         )
@@ -356,7 +311,7 @@ class _Play:
     def _motcua(self, *words: str) -> tuple[int, dict[str, Any]]:
         """Another command, as a person would run it."""
         ran = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "gateway.cli", *words], env=_settings(self.home), capture_output=True, check=False
+            [sys.executable, "-m", "gateway.cli", *words], env=settings_of(self.home), capture_output=True, check=False
         )
         try:
             return ran.returncode, json.loads(ran.stdout)
@@ -379,28 +334,19 @@ class _Play:
             (self.home / "out" / f"{outcome.sha256}.receipt.jws").write_text(outcome.receipt + "\n", "ascii")
 
 
-def _with_another_time(jws: str) -> str:
-    """The receipt with its payload touched: the date is a year earlier, the seal as it was."""
-    header, payload, seal = jws.strip().split(".")
-    told = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).replace(
-        b'"received_at":"20', b'"received_at":"19', 1
-    )
-    return ".".join((header, base64.urlsafe_b64encode(told).rstrip(b"=").decode(), seal))
-
-
-def _reasons(outcome: Accepted | RefusedDossier) -> list[str]:
+def _reasons(outcome: Accepted | RefusedDossier) -> list[tuple[str, str]]:
     """Why a dossier was refused: the signature's indications, then the findings' codes."""
     if isinstance(outcome, Accepted):
         return []
-    verdict = outcome.problem.get("verdict") or {}
     told = []
+    verdict = outcome.problem.get("verdict") or {}
     if verdict.get("indication") not in (None, "TOTAL-PASSED"):
-        told.append(f"{verdict['indication']} / {verdict.get('sub_indication')}")
-    return told + [one["code"] for one in outcome.problem["findings"]]
+        told.append((verdict["indication"], verdict.get("sub_indication") or ""))
+    return told + [("", one["code"]) for one in outcome.problem["findings"]]
 
 
-def _state(outcome: Accepted | RefusedDossier) -> str:
-    return f"201 {outcome.receipt_number}" if isinstance(outcome, Accepted) else f"refused ({outcome.code})"
+def _outcome(outcome: Accepted | RefusedDossier) -> str:
+    return "201" if isinstance(outcome, Accepted) else f"refused ({outcome.code})"
 
 
 def _ms(seconds: float) -> str:

@@ -40,7 +40,7 @@ class Signing(Struct, frozen=True):
 class Bench(Struct, frozen=True, kw_only=True):
     """The employer's software: its units, their keys, the places where forms are signed, the day."""
 
-    folder: Path
+    holders: dict[str, Signing]
     paths: dict[str, str]
     now: datetime
 
@@ -51,9 +51,7 @@ class Bench(Struct, frozen=True, kw_only=True):
 
     def held_by(self, unit: DemoUnit) -> Signing:
         """The unit's own key and certificate."""
-        key, _ = load_key(self.folder / f"{unit.holder}.key.pem")
-        from_file = (self.folder / f"{unit.holder}.pem").read_bytes()
-        return Signing(key, x509.load_pem_x509_certificate(from_file))
+        return self.holders[unit.holder]
 
     def made(self, number: int, *, employees: int = EMPLOYEES, attachments: int = 0) -> bytes:
         """An unsigned dossier of this month."""
@@ -100,7 +98,7 @@ class Bench(Struct, frozen=True, kw_only=True):
         return self.signed(self.made(number), self.held_by(self.unit(number + 1)))
 
     def by_nobody_known(self, number: int) -> bytes:
-        """A dossier signed by a certificate that names the right unit, from an authority that somebody made up."""
+        """A dossier signed by a certificate that names the right unit, from an authority under a stolen name."""
         unit = self.unit(number)
         recipe = load_recipe()
         own = replace(
@@ -124,7 +122,13 @@ class Bench(Struct, frozen=True, kw_only=True):
 def bench(folder: Path, catalogue: Catalogue, now: datetime) -> Bench:
     """The employer's software, with the keys in the demo folder."""
     paths = {form.root: form.signature_path for form in catalogue.forms(now.date())}
-    return Bench(folder=folder, paths=paths, now=now)
+    holders = {unit.holder: _held(folder, unit.holder) for unit in demo_units()}
+    return Bench(holders=holders, paths=paths, now=now)
+
+
+def _held(folder: Path, name: str) -> Signing:
+    key, _ = load_key(folder / f"{name}.key.pem")
+    return Signing(key, x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes()))
 
 
 def in_first_form(dossier: bytes, *changes: tuple[int, bytes, bytes]) -> bytes:
@@ -142,3 +146,12 @@ def in_first_form(dossier: bytes, *changes: tuple[int, bytes, bytes]) -> bytes:
     text = base64.b64encode(form)
     inside = b"<DoDaiFile>%d</DoDaiFile>%b<NoiDungFile>%b</NoiDungFile>" % (len(text), found[1], text)
     return dossier[: found.start()] + inside + dossier[found.end() :]
+
+
+def with_another_time(jws: str) -> str:
+    """The receipt with its payload touched: the date is a year earlier, the seal as it was."""
+    header, payload, seal = jws.strip().split(".")
+    told = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).replace(
+        b'"received_at":"20', b'"received_at":"19', 1
+    )
+    return ".".join((header, base64.urlsafe_b64encode(told).rstrip(b"=").decode(), seal))

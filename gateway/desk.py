@@ -53,7 +53,7 @@ class Once(Struct, frozen=True):
     render: Callable[[Handed], bytes]
 
 
-class KeyReused(Exception):  # noqa: N818 - named for what happened
+class KeyReused(Exception):
     """The idempotency key was used for another request. Trying again is of no use; take a new key."""
 
 

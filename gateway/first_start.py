@@ -31,7 +31,7 @@ SECRETS_FILE = "clients.json"
 _DEMO_SINCE = "2020-01-01"
 
 
-class KeysMissing(Exception):  # noqa: N818 - named for what happened
+class KeysMissing(Exception):
     """A key is not where it should be, and a new one would be wrong. An operator must bring it back."""
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 RECEIPTS_A_DAY_MAX = 9_999_999
 
 
-class NumbersExhausted(Exception):  # noqa: N818 - named for what happened
+class NumbersExhausted(Exception):
     """This day's receipt numbers are used up. Trying again helps only tomorrow."""
 
 

@@ -38,7 +38,7 @@ _R = TypeVar("_R")
 STORE_AWAY = (VaultAway, DatabaseAway)
 
 
-class Poisonous(Exception):  # noqa: N818 - named for what happened
+class Poisonous(Exception):
     """This one dossier cannot be settled, for a fault of ours. Nothing of it was kept; trying again may not help."""
 
 

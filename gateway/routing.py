@@ -28,7 +28,7 @@ _NOT_DIGITS = re.compile(r"[^0-9]+")
 Certainty = Literal["verified", "unconfirmed", "demo"]
 
 
-class OfficesMistaken(Exception):  # noqa: N818 - named for what happened
+class OfficesMistaken(Exception):
     """The tables of offices or rules contradict themselves. Trying again is useless until they are mended."""
 
 

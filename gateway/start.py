@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gateway.config import Settings
 
 
-class SchemaMissing(Exception):  # noqa: N818 - named for what happened
+class SchemaMissing(Exception):
     """The database lacks migrations. Run `motcua migrate`, then try again."""
 
 

@@ -30,7 +30,7 @@ class State(StrEnum):
     RETURNED = "returned"
 
 
-class IllegalTransition(Exception):  # noqa: N818 - named for what happened
+class IllegalTransition(Exception):
     """A fact was reported that cannot follow from where the dossier stands. Trying again changes nothing."""
 
 

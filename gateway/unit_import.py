@@ -28,10 +28,11 @@ FAULTS_TOLD_MAX = 50
 # Each step is a short transaction, so that a gateway that is at work meanwhile hardly notices.
 ROWS_A_STEP = 2000
 _CODE = re.compile(r"[0-9A-Z]{7}", re.ASCII)
+_TAX_CODE = re.compile(r"[0-9]{10}(-[0-9]{3})?|[0-9]{12}", re.ASCII)
 _OFFICE = re.compile(r"[0-9]{5}", re.ASCII)
 
 
-class FileUnreadable(Exception):  # noqa: N818 - named for what happened
+class FileUnreadable(Exception):
     """The file is not such a CSV file at all. Nothing was written."""
 
 
@@ -53,6 +54,7 @@ class Difference(Struct):
     unchanged: int = 0
     bad: int = 0
     offices_unknown: int = 0
+    tax_codes_doubtful: int = 0
     faults: list[Fault] = []
 
 
@@ -119,6 +121,7 @@ def compare(file: TextIO, database: Database, offices: OfficeTable, progress: Ca
                 found.faults.append(unit)
         else:
             found.offices_unknown += unit.office not in known
+            found.tax_codes_doubtful += not tax_code_holds(unit.tax_code)
             kind = registered.compare(unit)
             setattr(found, kind, getattr(found, kind) + 1)
         if found.rows % ROWS_A_STEP == 0:
@@ -173,8 +176,8 @@ def fault_of(unit: register.Unit) -> tuple[str, str] | None:
     """The first thing that is wrong with a unit, in Vietnamese and English."""
     if not _CODE.fullmatch(unit.code):
         return f"mã đơn vị “{unit.code}” không phải 7 ký tự 0-9 A-Z", f"unit code “{unit.code}” is not 7 of 0-9 A-Z"
-    if not tax_code_holds(unit.tax_code):
-        return f"mã số thuế “{unit.tax_code}” không đúng", f"tax code “{unit.tax_code}” does not hold"
+    if not _TAX_CODE.fullmatch(unit.tax_code):
+        return f"mã số thuế “{unit.tax_code}” viết không đúng", f"tax code “{unit.tax_code}” is not written as one"
     if not _OFFICE.fullmatch(unit.office):
         return f"mã cơ quan “{unit.office}” không phải 5 chữ số", f"office “{unit.office}” is not 5 digits"
     if len(unit.name) > NAME_CHARACTERS_MAX:

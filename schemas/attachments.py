@@ -1,4 +1,4 @@
-"""What an attachment really is, told by its bytes and not by its name. Nothing is unpacked."""
+"""What an attachment really is: its bytes decide, not its name, and nothing is unpacked."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtensionOID
@@ -210,10 +210,12 @@ def _fault_of_link(issued: x509.Certificate, issuer: x509.Certificate) -> str:
         return "critical-extension"
     issuer_key = issuer.public_key()
     short = isinstance(issuer_key, rsa.RSAPublicKey) and issuer_key.key_size < AUTHORITY_RSA_BITS_MIN
-    if short or not isinstance(issued.signature_hash_algorithm, _CHAIN_HASHES):
-        return "chain-algorithm"
     try:
+        if short or not isinstance(issued.signature_hash_algorithm, _CHAIN_HASHES):
+            return "chain-algorithm"
         issued.verify_directly_issued_by(issuer)
+    except UnsupportedAlgorithm:
+        return "chain-algorithm"
     except (InvalidSignature, ValueError, TypeError):
         return "chain-signature"
     return ""

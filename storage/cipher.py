@@ -32,11 +32,11 @@ _WRAPPED_BYTES = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES + KEY_BYTES + _TAG
 _ONLY_NONCE = bytes(_NONCE_BYTES)
 
 
-class MasterKeyUnusable(Exception):  # noqa: N818 - named for what happened
+class MasterKeyUnusable(Exception):
     """The file does not hold a master key. Trying again does not help."""
 
 
-class MasterKeyUnknown(Exception):  # noqa: N818
+class MasterKeyUnknown(Exception):
     """The key was wrapped by a master key we were not given. Trying again helps once it is among the retired ones."""
 
 

@@ -33,7 +33,7 @@ STATEMENT_TIMEOUT_S = 20
 POOL_CONNECTIONS_MAX = 8
 
 
-class DatabaseAway(Exception):  # noqa: N818 - named for what happened
+class DatabaseAway(Exception):
     """The database cannot be reached, is full, or did not give us our turn in time.
 
     Nothing of the transaction was kept as far as we know; a commit whose answer was lost may have been kept, so trying

@@ -33,7 +33,7 @@ _TAIL = struct.Struct(">I")
 FRAME_BYTES = _HEAD.size + _TAIL.size
 
 
-class PackUnknown(Exception):  # noqa: N818 - named for what happened
+class PackUnknown(Exception):
     """The pack has a version this program does not know. Trying again does not help: a newer program reads it."""
 
 

@@ -14,7 +14,7 @@ SECRET_BYTES_MAX = 4096
 _FORBIDDEN = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 
 
-class SecretExposed(Exception):  # noqa: N818 - named for what happened
+class SecretExposed(Exception):
     """Others than its owner can read or change the file. Trying again does not help: change mode and secret."""
 
 

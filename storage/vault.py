@@ -28,7 +28,7 @@ class Place(Struct, frozen=True):
     length: int
 
 
-class VaultAway(Exception):  # noqa: N818 - named for what happened
+class VaultAway(Exception):
     """The vault could not do its work now; nothing is promised. Trying again is safe, and may succeed."""
 
 
@@ -36,15 +36,15 @@ class VaultFull(VaultAway):
     """No room is left. Trying again is safe, but somebody must make room first."""
 
 
-class VaultUnfit(Exception):  # noqa: N818
+class VaultUnfit(Exception):
     """The store breaks the contract, so nothing may be entrusted to it. Trying again does not help."""
 
 
-class ContentMissing(Exception):  # noqa: N818
+class ContentMissing(Exception):
     """The vault answered, and has no such pack. Trying again does not help: it must come from a backup."""
 
 
-class ContentCorrupt(Exception):  # noqa: N818
+class ContentCorrupt(Exception):
     """The bytes are there and are not the ones that were put. Trying again does not help: restore from a backup."""
 
 

@@ -23,7 +23,7 @@ ATTEMPTS_MAX = 5
 SWEEP_MAX = 500
 
 
-class LeaseLost(Exception):  # noqa: N818 - named for what happened
+class LeaseLost(Exception):
     """The lease has expired, was never given, or its work is already done. Trying again changes nothing."""
 
 

@@ -1,6 +1,7 @@
 """The servers of a test run, each started at the first test that asks for it; and what is fresh for every test."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,10 +9,15 @@ from urllib.parse import urlsplit
 import boto3
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from tests.clocks import HandClock
 from tests.servers import S3Server, postgres, seaweedfs, short_folder
+
+# The suite is the same at every run, so that a red run can be run again; `HYPOTHESIS_PROFILE=default` explores further.
+settings.register_profile("suite", derandomize=True, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 _numbers = itertools.count(1)
 

@@ -33,7 +33,7 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 
 
-class ServerFailed(Exception):  # noqa: N818 - named for what happened
+class ServerFailed(Exception):
     """The server did not come up, or did not answer in time."""
 
 

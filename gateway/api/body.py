@@ -22,27 +22,27 @@ MEMORY_BYTES_MAX = 1024 * 1024
 _DIGEST_ITEM = re.compile(r"\s*([a-z0-9-]+)\s*=\s*:([A-Za-z0-9+/=]*):\s*(?:;[^,]*)?")
 
 
-class BodyTooLarge(Exception):  # noqa: N818 - named for what happened
+class BodyTooLarge(Exception):
     """More than the limit. Trying again is of no use."""
 
 
-class SenderSlow(Exception):  # noqa: N818
+class SenderSlow(Exception):
     """The body came too slowly. Nothing was kept; trying again is safe."""
 
 
-class SenderGone(Exception):  # noqa: N818
+class SenderGone(Exception):
     """The connection ended before the body was whole. Nothing was kept; trying again is safe."""
 
 
-class DigestDiffers(Exception):  # noqa: N818
+class DigestDiffers(Exception):
     """The body is not what Content-Digest says. Nothing was kept; trying again is safe."""
 
 
-class DigestUnreadable(Exception):  # noqa: N818
+class DigestUnreadable(Exception):
     """Content-Digest is not written as RFC 9530 asks. Trying again is of no use."""
 
 
-class SpoolFull(Exception):  # noqa: N818
+class SpoolFull(Exception):
     """There is no room to receive a large body. Nothing was kept; trying again later is safe."""
 
 

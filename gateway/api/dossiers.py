@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
@@ -19,6 +20,8 @@ from storage import journal
 from storage.vault import ContentMissing, Place
 
 _SHA256_HEX_LENGTH = 64
+After = Annotated[int, QueryParameter(ge=0, le=2**63 - 1, description="the number of the last fact that was seen")]
+WaitS = Annotated[float, QueryParameter(ge=0, le=3600, description="how long to wait for the next, in seconds")]
 
 
 @post("/v1/dossiers", summary="Submit a signed dossier", status_code=201, include_in_schema=True)
@@ -52,7 +55,7 @@ async def list_dossiers(
     procedure: FromQuery[str | None] = None,
     period: FromQuery[str | None] = None,
     in_state: Annotated[str | None, QueryParameter(name="state")] = None,
-    after: FromQuery[int] = 0,
+    after: After = 0,
 ) -> views.DossierPage:
     """In commit order; ask on with `after=next`. A period is written MM/yyyy."""
     asked = {"unit": unit, "procedure": procedure, "period": period, "state": in_state}
@@ -109,8 +112,8 @@ async def dossier_events(
     dossier: FromPath[str],
     house: NamedDependency[House],
     caller: NamedDependency[Caller],
-    after: FromQuery[int] = 0,
-    wait_s: FromQuery[float] = 0,
+    after: After = 0,
+    wait_s: WaitS = 0,
 ) -> views.EventPage:
     """Facts in commit order after number `after`; waits up to `wait_s` for the next one."""
     await _dossier(house, caller, dossier)
@@ -121,8 +124,8 @@ async def dossier_events(
 async def all_events(
     house: NamedDependency[House],
     caller: NamedDependency[Caller],
-    after: FromQuery[int] = 0,
-    wait_s: FromQuery[float] = 0,
+    after: After = 0,
+    wait_s: WaitS = 0,
 ) -> views.EventPage:
     """One feed for everything that the caller may see, in commit order."""
     return await _events(house, scope_of(caller), after, wait_s, None)
@@ -173,6 +176,8 @@ async def _events(
             reached = journal.head(tx)
             return reached, views.event_page(journal.events(tx, scope, after, dossier), after)
 
+    if math.isnan(wait_s):
+        raise Refused("bad-request", "wait_s: NaN.")
     until = house.clock.now().timestamp() + min(wait_s, house.settings.wait_s_max)
     while True:
         reached, page = await house.run(look)

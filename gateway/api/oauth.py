@@ -32,7 +32,7 @@ class Granted(Struct, frozen=True, kw_only=True):
     expires_in: int
 
 
-class Denied(Exception):  # noqa: N818 - an RFC 6749 §5.2 error, not a fault
+class Denied(Exception):
     """An RFC 6749 §5.2 error."""
 
     def __init__(self, error: str, description: str) -> None:

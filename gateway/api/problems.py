@@ -190,7 +190,7 @@ _OF_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
 _SPEAKS = (BodyTooLarge, SenderSlow, SenderGone, DigestDiffers, DigestUnreadable)
 
 
-class Refused(Exception):  # noqa: N818 - raised by handlers, always with a kind
+class Refused(Exception):
     """A handler's own refusal: a kind, and what it is about."""
 
     def __init__(self, code: str, detail: str = "") -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 
-class SchemaUnknown(Exception):  # noqa: N818 - named for what happened
+class SchemaUnknown(Exception):
     """The database was migrated by a newer motcua. Trying again is of no use; run the newer program."""
 
 

@@ -10,13 +10,14 @@ import hashlib
 import json
 import os
 import sqlite3
+import threading
 import time
 import unicodedata
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -43,7 +44,7 @@ RECEIPT_TYPE = "baseline-receipt+jws"
 _VIETNAM_HOURS = 7
 
 
-class Unwelcome(Exception):  # noqa: N818 - named for what happened
+class Unwelcome(Exception):
     """The request ends here, with that status."""
 
     def __init__(self, status: int, *faults: str) -> None:
@@ -61,6 +62,19 @@ class Signed:
         self.tax_codes = [str(uid.value).removeprefix("MST:") for uid in uids]
 
 
+class Judged(NamedTuple):
+    """A dossier that may be kept."""
+
+    content: bytes
+    sha256: bytes
+    client: str
+    head: dict[str, str]
+    unit: dict[str, str]
+    certificate_sha256: str
+    parts: list[dict[str, Any]]
+    received_at: datetime
+
+
 class Baseline:
     """A stack but for its HTTP, its signature checking and its schema checking, which it is given."""
 
@@ -73,9 +87,8 @@ class Baseline:
         self._verify, self._schema_faults = verify, schema_faults
         self._forms, self._procedures = declared.forms(), declared.procedures()
         self._vault = home / "vault"
-        self._database = sqlite3.connect(home / "baseline.sqlite", timeout=30, check_same_thread=False)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL"):
-            self._database.execute(f"PRAGMA {pragma}")
+        self._database, self._writer = _connected(home), _connected(home)
+        self._turn = threading.Lock()
         self._master = AESGCM((home / "master.key").read_bytes())
         key = load_pem_private_key((home / "seal.pem").read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
@@ -101,13 +114,18 @@ class Baseline:
 
     def receive(self, content: bytes, client: str) -> tuple[int, dict[str, Any]]:
         """One dossier, from bytes to receipt."""
+        judged = self.judge(content, client)
+        return (200, judged) if isinstance(judged, dict) else (201, self.keep(judged))
+
+    def judge(self, content: bytes, client: str) -> "Judged | dict[str, Any]":
+        """Everything before the bytes are kept; the earlier answer when these bytes came before."""
         now = datetime.now(UTC)
         sha256 = hashlib.sha256(content).digest()
         earlier = self._database.execute(
             "SELECT id, receipt FROM dossier WHERE sha256 = ? AND client = ?", (sha256, client)
         ).fetchone()
         if earlier:
-            return 200, {"dossier": earlier[0], "receipt": earlier[1]}
+            return {"dossier": earlier[0], "receipt": earlier[1]}
         if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
             raise Unwelcome(422, "a DTD")
         envelope = self._verify(content, declared.ENVELOPE_SIGNATURE)
@@ -128,7 +146,7 @@ class Baseline:
             faults.append("CoQuanQuanLy is not the unit's")
         if faults:
             raise Unwelcome(422, *faults)
-        return 201, self._keep(content, sha256, client, head, unit, envelope, parts, now)
+        return Judged(content, sha256, client, head, unit, envelope.certificate_sha256, parts, now)
 
     def _unit(self, client: str, head: dict[str, str], on: date) -> dict[str, str]:
         code = head.get("MaSoBHXH", "")
@@ -191,11 +209,9 @@ class Baseline:
                 faults.append(f"{rule['form']} is missing for a newcomer")
         return signers, parts, faults
 
-    def _keep(
-        self, content: bytes, sha256: bytes, client: str, head: dict[str, str], unit: dict[str, str],
-        envelope: Signed, parts: list[dict[str, Any]], now: datetime,
-    ) -> dict[str, Any]:  # fmt: skip
-        """The file, then the row, both durable; only then is the receipt spoken."""
+    def keep(self, judged: "Judged") -> dict[str, Any]:
+        """The file, then the row, both durable; only then is the receipt spoken. Many threads may keep at once."""
+        content, sha256, client, head, unit, certificate, parts, now = judged
         dossier = str(uuid.uuid4())
         key, nonce = os.urandom(32), os.urandom(12)
         path = self._vault / f"{dossier}.bin"
@@ -210,40 +226,25 @@ class Baseline:
             os.close(folder)
         same = (unit["code"], head["MaThuTuc"], head["KyKeKhai"])
         due_at = _due(now, self._procedures[head["MaThuTuc"]].days).isoformat()
-        report = json.dumps({"verdict": "TOTAL-PASSED", "certificate": envelope.certificate_sha256, "parts": parts})
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            (last,) = self._database.execute(
+        report = json.dumps({"verdict": "TOTAL-PASSED", "certificate": certificate, "parts": parts})
+        with self._turn, self._writer:
+            self._writer.execute("BEGIN IMMEDIATE")
+            (last,) = self._writer.execute(
                 "SELECT coalesce(max(batch), 0) FROM dossier WHERE unit = ? AND procedure = ? AND period = ?", same
             ).fetchone()
             receipt = self._sealed(
                 {
-                    "receipt": dossier,
-                    "received_at": now.isoformat(),
-                    "sha256": sha256.hex(),
-                    "size": len(content),
-                    "procedure": same[1],
-                    "unit": same[0],
-                    "tax_code": unit["tax_code"],
-                    "period": same[2],
-                    "batch": last + 1,
-                    "submitter": client,
-                    "signer": envelope.certificate_sha256,
-                    "verdict": "TOTAL-PASSED",
-                    "competent_office": unit["office"],
-                    "due_at": due_at,
-                    "parts": parts,
+                    "receipt": dossier, "received_at": now.isoformat(), "sha256": sha256.hex(), "size": len(content),
+                    "procedure": same[1], "unit": same[0], "tax_code": unit["tax_code"], "period": same[2],
+                    "batch": last + 1, "submitter": client, "signer": certificate,
+                    "verdict": "TOTAL-PASSED", "competent_office": unit["office"], "due_at": due_at, "parts": parts,
                 }  # fmt: skip
             )
-            self._database.execute(
+            self._writer.execute(
                 "INSERT INTO dossier VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (dossier, sha256, len(content), client, *same, last + 1, now.isoformat(), unit["office"], due_at,
                  path.name, nonce + self._master.encrypt(nonce, key, sha256), report, receipt),
             )  # fmt: skip
-            self._database.commit()
-        except BaseException:
-            self._database.rollback()
-            raise
         return {"dossier": dossier, "received_at": now.isoformat(), "sha256": sha256.hex(), "receipt": receipt}
 
     def _sealed(self, payload: dict[str, Any]) -> str:
@@ -252,6 +253,13 @@ class Baseline:
         text = b".".join(_base64url(json.dumps(one, ensure_ascii=False).encode()) for one in (header, payload))
         r, s = decode_dss_signature(self._seal.sign(text, ec.ECDSA(SHA256())))
         return (text + b"." + _base64url(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
+
+
+def _connected(home: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(home / "baseline.sqlite", timeout=30, check_same_thread=False)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL"):
+        database.execute(f"PRAGMA {pragma}")
+    return database
 
 
 def _base64url(content: bytes) -> bytes:

@@ -23,7 +23,7 @@ ANSWER_TIMEOUT_S = 60.0
 SAMPLES = 8
 
 
-class Refused(Exception):  # noqa: N818 - named for what happened
+class Refused(Exception):
     """The server answered something other than it should; the run is worth nothing."""
 
 

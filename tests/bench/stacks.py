@@ -40,7 +40,7 @@ PSS_EVERY_S = 0.05
 _READY = "Application startup complete"
 
 
-class Failed(Exception):  # noqa: N818 - named for what happened
+class Failed(Exception):
     """A stack did not start, answered wrongly or lost what it had acknowledged: there is nothing to measure."""
 
 

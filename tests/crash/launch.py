@@ -19,8 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvicorn
 from msgspec import Struct
+from sqlalchemy import event
 
 import gateway.app
 import storage.vault_s3
@@ -100,12 +102,17 @@ class Watch:
             await asyncio.sleep(LEAVING_S)
             self._die_if(number, "on the wire")
 
-    def opened(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def opened(self, name: str, arguments: tuple[Any, ...]) -> None:
         """An audit hook: a file opened for writing in any way, so that no way of writing can escape the count."""
-        if event == "open" and self._inside:
+        if name == "open" and self._inside:
             path, _, flags = arguments
             if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
                 self._note({"opened": str(path)})
+
+    def said(self, statement: str) -> None:
+        """SQLite's own trace: every statement, so that no commit can escape the count."""
+        if self._inside and statement.strip().upper().startswith(("COMMIT", "END", "RELEASE")):
+            self._note({"committed": statement})
 
     def _die_if(self, number: int, when: str) -> None:
         if self._order.number == number and self._order.when == when:
@@ -163,7 +170,11 @@ def _wrap(watch: Watch, door: gateway.app.Door) -> None:
     os.open = lambda path, flags, *args, **kw: (make if flags & os.O_CREAT else open_)(path, flags, *args, **kw)
     sys.addaudithook(watch.opened)
     stores = door.house.stores
-    dialect = stores.database.engine.dialect
+    engine = stores.database.engine
+    if stores.database.dialect == "sqlite":
+        engine.dispose()
+        event.listen(engine, "connect", lambda connection, _: connection.set_trace_callback(watch.said))
+    dialect = engine.dialect
     dialect.do_commit = _counted(watch, "commit", "commit", dialect.do_commit)
     FileSealKey.sign = _counted(watch, "seal", "sign", FileSealKey.sign)
     if isinstance(stores.vault, storage.vault_s3.S3Vault):
@@ -215,7 +226,6 @@ def serve(order: Order) -> None:
 
 def main() -> None:
     """Fork a gateway for every line on standard input; answer with its pid, and on "wait" with its end."""
-    import msgspec  # noqa: PLC0415
 
     for line in sys.stdin:
         if line.startswith("wait "):

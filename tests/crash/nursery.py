@@ -95,8 +95,19 @@ class Nursery:
         self._process.stdout.close()
 
 
-def steps_of(trace: Path) -> tuple[list[Step], list[str]]:
-    """The steps that were counted, and the files that were opened for writing."""
-    lines = [msgspec.json.decode(line) for line in trace.read_text().splitlines()]
-    steps = [msgspec.convert(line, Step) for line in lines if "number" in line]
-    return steps, [line["opened"] for line in lines if "opened" in line]
+class Trace(msgspec.Struct, frozen=True):
+    """The steps that were counted; and, seen from elsewhere, the files opened for writing and the SQLite commits."""
+
+    steps: list[Step]
+    opened: list[str]
+    committed: list[str]
+
+
+def trace_of(path: Path) -> Trace:
+    """Read what a watched gateway wrote down."""
+    lines = [msgspec.json.decode(line) for line in path.read_text().splitlines()]
+    return Trace(
+        steps=[msgspec.convert(line, Step) for line in lines if "number" in line],
+        opened=[line["opened"] for line in lines if "opened" in line],
+        committed=[line["committed"] for line in lines if "committed" in line],
+    )

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from signing.demo_pki import DemoPki
 from tests.crash.conftest import Row, in_order
-from tests.crash.nursery import Born, Nursery, Step, steps_of
+from tests.crash.nursery import Born, Nursery, Step, Trace, trace_of
 from tests.lines.gateways import NONE_OF_ANY, ONE_OF_EACH, Home, dossier, prepare
 
 SIGKILLED = -9
@@ -57,8 +57,8 @@ class Kill:
         except httpx.TransportError:
             pass
         assert dying.end() == SIGKILLED, self._named("it was not killed")
-        met, _ = steps_of(trace)
-        assert met[-1] == self.step, self._named(f"died at {met[-1]}")
+        met = trace_of(trace).steps[-1]
+        assert met == self.step, self._named(f"died at {met}")
         return spoken
 
     def _retry(self, again: Born, spoken: bytes | None) -> tuple[bool, httpx.Response]:
@@ -93,14 +93,14 @@ def moments(step: Step) -> list[str]:
     return ["before", *between]
 
 
-def dry_run(nursery: Nursery, home: Home, content: bytes) -> tuple[list[Step], list[str]]:
+def dry_run(nursery: Nursery, home: Home, content: bytes) -> Trace:
     """List the steps of one submission that nobody kills."""
     trace = home.folder / "trace"
     living = Born(nursery, home, trace=trace)
     answer = living.submit(content)
     living.stop()
     assert answer.status_code == 201, answer.text
-    return steps_of(trace)
+    return trace_of(trace)
 
 
 def kill_everywhere(
@@ -121,6 +121,25 @@ def kill_everywhere(
     return rows
 
 
+def keep_seal_commit_speak(steps: list[Step]) -> None:
+    """The order that makes a receipt a promise. A killed process loses nothing that it wrote, synced or not: that every
+    write is synced before the commit can only be seen here.
+    """
+    at = {
+        name: [s.number for s in steps if name in (s.kind, s.call)] for name in ("seal", "send", "fdatasync", "fsync")
+    }
+    made = [step.number for step in steps if step.kind == "make"]
+    kept = [step.number for step in steps if step.kind in ("write", "put")]
+    (committed,) = [step.number for step in steps if step.kind == "commit" and "settle" in step.where]
+    for number in kept:
+        assert number < at["seal"][0]
+        synced = any(number < sync < at["seal"][0] for sync in at["fdatasync"])
+        assert synced or steps[number - 1].kind == "put", "a write that is not synced"
+    for number in made:
+        assert any(number < sync < at["seal"][0] for sync in at["fsync"]), "a name that is not synced"
+    assert at["seal"][-1] < committed < at["send"][0]
+
+
 def the_commit_decides(rows: list[Row]) -> None:
     """Before the commit of the round nothing is there, from it on the dossier is; nothing else decides."""
     ordered = sorted(rows, key=in_order)
@@ -135,12 +154,15 @@ def test_wherever_it_is_killed_a_retry_gives_one_dossier_and_one_receipt(
     nurseries: list[Nursery], fresh_home: Home, tmp_path: Path, crash_rows: list[Row]
 ) -> None:
     content = dossier(fresh_home, 1)
-    steps, opened = dry_run(nurseries[0], fresh_home.copy(tmp_path / "dry"), content)
+    trace = dry_run(nurseries[0], fresh_home.copy(tmp_path / "dry"), content)
+    steps = trace.steps
     kinds = {step.kind for step in steps}
     assert {"receive", "make", "write", "sync", "seal", "commit", "send"} <= kinds, kinds
     assert {"start", "body"} <= {step.call for step in steps}
-    # Whatever opened a file for writing did so by a counted call.
-    assert len(opened) == sum(step.kind == "make" for step in steps), opened
+    # Whatever opened a file for writing, or committed, did so by a counted call.
+    assert len(trace.opened) == sum(step.kind == "make" for step in steps), trace.opened
+    assert len(trace.committed) == sum(step.kind == "commit" for step in steps), trace.committed
+    keep_seal_commit_speak(steps)
 
     rows = kill_everywhere(nurseries, steps, content, "SQLite, disk", lambda name: fresh_home.copy(tmp_path / name))
     the_commit_decides(rows)
@@ -165,10 +187,12 @@ def test_the_same_holds_on_postgresql_and_s3(
         return home.copy(tmp_path / name, database_url=database_url, vault_url=_under(s3_vault_url, name))
 
     content = dossier(home, 1)
-    steps, opened = dry_run(nurseries[0], new_home("dry"), content)
+    trace = dry_run(nurseries[0], new_home("dry"), content)
+    steps = trace.steps
     kinds = {step.kind for step in steps}
     assert {"receive", "put", "seal", "commit", "send"} <= kinds, kinds
-    assert not opened
+    assert not trace.opened
+    keep_seal_commit_speak(steps)
 
     rows = kill_everywhere(nurseries, steps, content, "PostgreSQL, S3", new_home)
     the_commit_decides(rows)

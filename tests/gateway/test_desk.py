@@ -204,7 +204,7 @@ def test_whatever_holders_do_no_dossier_is_lost_or_held_twice(database: Database
     clock = HandClock()
     with database.begin() as tx:
         for table in ("work", "alarm", "event", "dossier"):
-            tx.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608
+            tx.exec_driver_sql(f"DELETE FROM {table}")
         tx.exec_driver_sql("UPDATE ordinal SET value = 0")
     leases: list[tuple[str, Caller]] = []
     count = 0

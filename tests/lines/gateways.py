@@ -295,8 +295,14 @@ class Gateway(Serving):
             self.process.kill()
             self.process.wait()
 
-    def faults(self) -> str:
-        return self.log.read_text(errors="replace")
+    def logs(self, text: str) -> bool:
+        """Whether the log says so, now or within a moment: a thread of its own writes it."""
+        deadline = time.monotonic() + 5
+        while text not in self.log.read_text(errors="replace"):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
 
 
 def _bound() -> list[str]:

@@ -164,6 +164,17 @@ def test_weak_algorithms_in_the_chain(root: Holder, keys: list[rsa.RSAPrivateKey
     assert outcome(leaf, middle, root=root) == (weak, "chain-algorithm")
 
 
+def test_a_certificate_signed_by_an_algorithm_that_nobody_knows(root: Holder, keys: list[rsa.RSAPrivateKey]) -> None:
+    """One byte of the algorithm's number is enough, and must not stop the judgement."""
+    sound = certificate(LEAF, keys[1], root)
+    der = sound.certificate.public_bytes(Encoding.DER)
+    sha256_with_rsa = bytes.fromhex("2a864886f70d01010b")
+    assert der.count(sha256_with_rsa) == 2
+    unheard_of = x509.load_der_x509_certificate(der.replace(sha256_with_rsa, bytes.fromhex("2a864886f70d01017f")))
+    leaf = Holder(sound.key, unheard_of)
+    assert outcome(leaf, root=root) == (SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "chain-algorithm")
+
+
 def test_a_chain_signed_with_sha_1_is_refused(root: Holder) -> None:
     """cryptography does not make SHA-1 certificates any more, so one is kept: made by `openssl req -sha1`."""
     folder = Path(__file__).with_name("sha1")
