@@ -49,7 +49,7 @@ bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.bench.run
 
 interop: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest tests/signing/interop -rA
+	@$(BIN)/python -m pytest tests/lines/test_interop.py tests/signing -rs
 
 # Locks name hashes and no index; run after a change of pyproject.toml, with the tool `uv` at hand.
 lock:

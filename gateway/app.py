@@ -117,7 +117,7 @@ class Door:
             await self.framework(scope, receive, _logged(scope, send))
 
 
-def _logged(scope: Scope, send: Send) -> Send:
+def _logged(scope: Mapping[str, Any], send: Send) -> Send:
     """Write one line when the answer begins: which door, how it ended; never what was asked or told."""
 
     async def sending(message: Any) -> None:

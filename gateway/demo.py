@@ -34,7 +34,7 @@ START_S = 40.0
 LEASE_S = 1
 SILENT_S = 1.2
 # The Vietnamese column; the English one stands beside it.
-_COLUMN = 52
+_COLUMN = 51
 _LOST, _LARGE, _BROKEN, _FORGED, _CONTESTED = 100, 101, 102, 103, 104
 
 
@@ -209,7 +209,7 @@ class _Play:
         rows = {one["row"] for one in findings}
         self.say(
             f"Hồ sơ có lỗi: 422, báo cả {len(findings)} lỗi trong một lần",
-            "mistakes: all of them at once, in a signed notice",
+            "all its mistakes at once, in a signed notice",
             check=refused and {2, 3, 5} <= rows,
         )
         for one in findings[:3]:
@@ -219,7 +219,7 @@ class _Play:
     async def _forged(self, employer: Gateway, desk: Bench) -> None:
         forged = (
             (desk.altered(_FORGED), "Sửa lương sau khi ký", "wage changed after signing", "HASH_FAILURE"),
-            (desk.by_nobody_known(_FORGED), "CA mạo tên", "forged authority", "CERTIFICATE_CHAIN_GENERAL_FAILURE"),
+            (desk.by_nobody_known(_FORGED), "CA mạo tên", "forged CA", "CERTIFICATE_CHAIN_GENERAL_FAILURE"),
             (desk.by_another_unit(_FORGED), "Ký bằng chứng thư đơn vị khác", "another unit's", "signer-not-the-unit"),
         )
         for content, vi, en, expected in forged:
@@ -235,7 +235,7 @@ class _Play:
         for office, (count, complete) in took.items():
             self.say(
                 f"Cơ quan {office}: nhận, so SHA-256, xác nhận {count} hồ sơ",
-                f"took, compared, acknowledged; complete until {complete}",
+                f"took, compared, acknowledged, up to fact {complete}",
                 check=count > 0,
             )
         total = sum(count for count, _ in took.values())
@@ -281,7 +281,7 @@ class _Play:
                 await self._take(gateway, work)
         same = [one.dossier for one in second.work] == [silent.dossier]
         self.say(
-            "Người giữ việc im lặng: giao lại, xác nhận muộn bị 409",
+            "Giữ việc im lặng: giao lại, xác nhận muộn bị 409",
             "silent holder: handed on, too late gets 409",
             check=lost and same and second.work[0].attempt == silent.attempt + 1,
         )

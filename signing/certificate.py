@@ -127,7 +127,7 @@ def uids(subject: x509.Name) -> tuple[str, ...]:
 
 
 def tax_codes(identifiers: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the tax codes among UID values: "0101234567", or "0101234567-001" for a branch, each once.
+    """Return the tax codes among UID values: "0101234565", or "0101234565-001" for a branch, each once.
 
     Thirteen digits with or without a dash are the same code (Circular 86/2024/TT-BTC Article 5).
     """

@@ -34,7 +34,7 @@ class Authority(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Employer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An employer of the recipe; `identifiers` are the UID values of the subject ("MST:0101234567")."""
+    """An employer of the recipe; `identifiers` are the UID values of the subject ("MST:0101234565")."""
 
     name: str
     common_name: str

@@ -80,7 +80,7 @@ class Signer(Struct, frozen=True, kw_only=True):
     """Who signed, as the signing certificate says.
 
     `certificate_sha256` and `serial` are lower-case hex; `subject` and `issuer` are RFC 4514 strings, to be shown
-    and never compared. `tax_codes` are "0101234567" or "0101234567-001", in the certificate's order; `identifiers`
+    and never compared. `tax_codes` are "0101234565" or "0101234565-001", in the certificate's order; `identifiers`
     are all UID values as written ("MST:…", "CCCD:…", "MNS:…").
     """
 

@@ -47,7 +47,7 @@ def a_dossier(name: str, seq: int, **changes: object) -> journal.Dossier:
         "procedure": "600",
         "procedure_version": "600@2025-07-01",
         "unit": "TS12345",
-        "tax_code": "0101234567",
+        "tax_code": "0101234565",
         "period": "11/2026",
         "batch": 1,
         "follows": None,

@@ -24,8 +24,8 @@ from storage.cipher import create_master_key
 from storage.migrations import migrate
 from tests.clocks import HandClock
 
-UNIT, TAX_CODE, OFFICE = "TS12345", "0101234567", "07906"
-OTHER_UNIT, OTHER_TAX_CODE, OTHER_OFFICE = "AA1234B", "0309876543", "08907"
+UNIT, TAX_CODE, OFFICE = "TS12345", "0101234565", "07906"
+OTHER_UNIT, OTHER_TAX_CODE, OTHER_OFFICE = "AA1234B", "0309876547", "08907"
 T = TypeVar("T")
 
 

@@ -59,7 +59,7 @@ def test_the_help_lists_every_command(motcua: Terminal):
         ("client", "disable", "nobody"),
         ("client", "add", "--role", "office"),
         ("client", "add", "--role", "office", "--office", "09993", "--unit", "AK4549H"),
-        ("unit", "add", "--code", "short", "--tax-code", "0101234567", "--office", "09993"),
+        ("unit", "add", "--code", "short", "--tax-code", "0101234565", "--office", "09993"),
         ("unit", "import", "no-such-file.csv"),
         ("trust", "add", "no-such-file.pem"),
         ("audit",),

@@ -101,7 +101,7 @@ def test_a_dry_run_writes_nothing(motcua: Terminal):
 
 
 def test_with_a_bad_row_nothing_is_written_unless_it_is_asked_for(motcua: Terminal):
-    text = HEAD + row(1) + "short,0101234567,09993,x,2020-01-01,\n" + row(2)
+    text = HEAD + row(1) + "short,0101234565,09993,x,2020-01-01,\n" + row(2)
     status, told = bring(motcua, text)
     assert (status, told["bad"], told["written"]) == (1, 1, 0)
     assert told["faults"][0]["line"] == 3  # type: ignore[index]

@@ -38,8 +38,8 @@ from storage.database import Database, open_database
 from storage.migrations import migrate
 from tests import servers
 
-UNIT, TAX_CODE, OFFICE = "TA0123A", "0101234567", "07906"
-OTHER_UNIT, OTHER_TAX_CODE = "TB4567B", "0309876543"
+UNIT, TAX_CODE, OFFICE = "TA0123A", "0101234565", "07906"
+OTHER_UNIT, OTHER_TAX_CODE = "TB4567B", "0309876547"
 TOKEN_LIFE_S = 3600
 HURRIED_A_MINUTE = 10
 # Of a gateway that is meant to meet its limits soon.

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 45
-COLUMNS_MAX = 112
+COLUMNS_MAX = 110
 
 
 @pytest.fixture(scope="module")

@@ -200,7 +200,7 @@ def test_batches_that_are_not_said_count_up_for_unit_procedure_and_period(home: 
     assert gateway.submit(dossier(home, 3), query="?batch=7").json()["batch"] == 7
     assert gateway.submit(dossier(home, 4)).json()["batch"] == 8
     # Another unit, and another period, begin at one.
-    other = signed(unsigned(5, unit=OTHER_UNIT, tax_code="0309876543"), home.pki, employer="other")
+    other = signed(unsigned(5, unit=OTHER_UNIT, tax_code="0309876547"), home.pki, employer="other")
     assert gateway.submit(other, home.stranger).json()["batch"] == 1
     last_year = f"12/{datetime.now(VIETNAM).year - 1}"
     assert gateway.submit(dossier(home, 6, period=last_year)).json()["batch"] == 1

@@ -32,21 +32,21 @@ def read(pki: DemoPki, *rdns: list[x509.NameAttribute]) -> SigningCertificate:
 @pytest.mark.parametrize(
     ("values", "codes"),
     [
-        (["MST:0101234567"], ("0101234567",)),
-        (["MST:0101234567-001"], ("0101234567-001",)),
-        (["MST:0101234567001"], ("0101234567-001",)),
-        (["mst: 0101234567 - 001"], ("0101234567-001",)),
-        (["CCCD:001099012345", "MST:0101234567"], ("0101234567",)),
-        (["MST:0101234567", "MST:0309876543", "MNS:1234567"], ("0101234567", "0309876543")),
-        (["MST:0101234567", "MST:0101234567"], ("0101234567",)),
-        (["CCCD:0101234567", "CMND:0101234567", "MNS:0101234567"], ()),
-        (["0101234567"], ()),
+        (["MST:0101234565"], ("0101234565",)),
+        (["MST:0101234565-001"], ("0101234565-001",)),
+        (["MST:0101234565001"], ("0101234565-001",)),
+        (["mst: 0101234565 - 001"], ("0101234565-001",)),
+        (["CCCD:001099012345", "MST:0101234565"], ("0101234565",)),
+        (["MST:0101234565", "MST:0309876547", "MNS:1234567"], ("0101234565", "0309876547")),
+        (["MST:0101234565", "MST:0101234565"], ("0101234565",)),
+        (["CCCD:0101234565", "CMND:0101234565", "MNS:0101234565"], ()),
+        (["0101234565"], ()),
         (["MST:010123456"], ()),
-        (["MST:01012345678"], ()),
-        (["MST:0101234567-01"], ()),
-        (["MST:0101234567,MST:0309876543"], ()),
+        (["MST:01012345658"], ()),
+        (["MST:0101234565-01"], ()),
+        (["MST:0101234565,MST:0309876547"], ()),
         (["MST:٠١٠١٢٣٤٥٦٧"], ()),
-        (["xMST:0101234567"], ()),
+        (["xMST:0101234565"], ()),
     ],
 )
 def test_tax_codes_are_read_from_uids(values: list[str], codes: tuple[str, ...]) -> None:
@@ -54,22 +54,22 @@ def test_tax_codes_are_read_from_uids(values: list[str], codes: tuple[str, ...])
 
 
 def test_the_order_of_a_subject_does_not_matter_and_one_rdn_may_hold_several(pki: DemoPki) -> None:
-    uid, name = attribute(NameOID.USER_ID, "MST:0101234567"), attribute(NameOID.COMMON_NAME, "CÔNG TY MẪU")
+    uid, name = attribute(NameOID.USER_ID, "MST:0101234565"), attribute(NameOID.COMMON_NAME, "CÔNG TY MẪU")
     person = attribute(NameOID.USER_ID, "CCCD:001099012345")
     country = attribute(NameOID.COUNTRY_NAME, "VN")
     for rdns in (([uid], [name], [country]), ([country], [name], [person], [uid]), ([country], [uid, person], [name])):
         signer = read(pki, *rdns).signer
-        assert signer.tax_codes == ("0101234567",)
+        assert signer.tax_codes == ("0101234565",)
         assert signer.common_name == "CÔNG TY MẪU"
-        assert set(signer.identifiers) >= {"MST:0101234567"}
+        assert set(signer.identifiers) >= {"MST:0101234565"}
     assert read(pki, [country]).signer.common_name == ""
 
 
 def test_a_tax_code_elsewhere_in_the_subject_is_not_one(pki: DemoPki) -> None:
     elsewhere = read(
         pki,
-        [attribute(NameOID.COMMON_NAME, "UID=MST:0101234567")],
-        [attribute(NameOID.ORGANIZATION_NAME, "MST:0101234567")],
+        [attribute(NameOID.COMMON_NAME, "UID=MST:0101234565")],
+        [attribute(NameOID.ORGANIZATION_NAME, "MST:0101234565")],
     )
     assert elsewhere.signer.tax_codes == ()
 
@@ -86,7 +86,7 @@ def test_a_damaged_certificate_is_read_or_refused_and_never_raises(at: int, byte
 
 
 _DER = certificate(
-    x509.Name([attribute(NameOID.COMMON_NAME, "CÔNG TY MẪU"), attribute(NameOID.USER_ID, "MST:0101234567")]), KEY, None
+    x509.Name([attribute(NameOID.COMMON_NAME, "CÔNG TY MẪU"), attribute(NameOID.USER_ID, "MST:0101234565")]), KEY, None
 ).certificate.public_bytes(Encoding.DER)
 
 

@@ -23,7 +23,7 @@ from tests.signing.workshop import (
     usage,
 )
 
-LEAF = employer_subject("CÔNG TY MẪU", ["MST:0101234567"])
+LEAF = employer_subject("CÔNG TY MẪU", ["MST:0101234565"])
 SIGNS = ((usage(sign=True), True),)
 GENERAL = SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE
 
@@ -129,7 +129,7 @@ def test_an_intermediate_that_may_not_issue(
 
 def test_an_employer_does_not_issue_certificates(root: Holder, keys: list[rsa.RSAPrivateKey]) -> None:
     """Without the check of basicConstraints every employer could make certificates for every other."""
-    evil = certificate(employer_subject("KẺ GIAN", ["MST:0309876543"]), keys[1], root, extensions=SIGNS)
+    evil = certificate(employer_subject("KẺ GIAN", ["MST:0309876547"]), keys[1], root, extensions=SIGNS)
     leaf = certificate(LEAF, keys[2], evil, extensions=SIGNS)
     assert outcome(leaf, evil, root=root) == (GENERAL, "issuer-not-authority")
 

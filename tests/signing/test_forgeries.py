@@ -120,7 +120,7 @@ def test_a_changed_value(signed: bytes, trust: TrustStore) -> None:
 def test_changed_content_is_told_before_a_bad_certificate(
     holder: Holder, stranger_key: rsa.RSAPrivateKey, trust: TrustStore
 ) -> None:
-    own = certificate(employer_subject("TỰ KÝ", ["MST:0101234567"]), stranger_key, None)
+    own = certificate(employer_subject("TỰ KÝ", ["MST:0101234565"]), stranger_key, None)
     content = forge(own).replace(b"5310000", b"9310000")
     refused(judge(content, trust), SubIndication.HASH_FAILURE, "digest-differs")
 
@@ -169,7 +169,7 @@ def test_an_ecdsa_value_in_another_form(
 
 def test_a_certificate_with_another_kind_of_key(pki: DemoPki, holder: Holder, trust: TrustStore) -> None:
     odd = certificate(
-        employer_subject("KHÓA LẠ", ["MST:0101234567"]),
+        employer_subject("KHÓA LẠ", ["MST:0101234565"]),
         ed25519.Ed25519PrivateKey.generate(),  # type: ignore[arg-type]
         pki.intermediate,
         extensions=((usage(sign=True), True),),

@@ -48,7 +48,7 @@ def test_a_signed_form_passes_and_the_verdict_says_who_signed_how_and_when(
     assert verdict.digest_algorithm.endswith("sha256")
     assert verdict.signing_time_claimed == "2026-03-02T01:30:00+00:00"
     assert verdict.signer is not None
-    assert verdict.signer.tax_codes == ("0101234567",)
+    assert verdict.signer.tax_codes == ("0101234565",)
     assert verdict.signer.certificate_sha256 == holder.certificate.fingerprint(hashes.SHA256()).hex()
     assert verdict.signer.serial == f"{holder.certificate.serial_number:x}"
     assert verdict.signer.common_name == "CÔNG TY TNHH MAY MẪU SÔNG HỒNG"

@@ -127,7 +127,7 @@ def judge(
 
 def employer(name: str = "CÔNG TY MẪU", *identifiers: str, key: str = "rsa-2048", valid_days: int = 365) -> Employer:
     return Employer(
-        name="x", common_name=name, identifiers=identifiers or ("MST:0101234567",), key=key, valid_days=valid_days
+        name="x", common_name=name, identifiers=identifiers or ("MST:0101234565",), key=key, valid_days=valid_days
     )
 
 
