@@ -1,15 +1,21 @@
 """The composition: the one place that knows which vault, key and database were chosen."""
 
 import asyncio
+import itertools
 import logging
-from collections.abc import AsyncIterator, Mapping
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, Router
+from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -22,6 +28,7 @@ from gateway.callers import Budget, Caller, Callers
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings, load
 from gateway.deadlines import Calendar
+from gateway.faults import log_fault
 from gateway.house import SWEEP_EVERY_S, House
 from gateway.intake import Intake
 from gateway.judge import Tables
@@ -39,6 +46,8 @@ from storage.vaults import open_vault
 _FAULTS = logging.getLogger("motcua.faults")
 _REQUESTS = logging.getLogger("motcua.requests")
 DETAIL_CHARACTERS_MAX = 300
+PATH_BYTES_MAX = 200
+PRUNE_EVERY_SWEEPS = 12
 _HOT_PATH = "/v1/dossiers"
 _HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "media-type"}
 
@@ -57,11 +66,16 @@ def open_tables(settings: Settings) -> Tables:
     return Tables(
         catalogue=Catalogue.load(),
         policy=Policy(),
-        trust=TrustStore.load(settings.path("trust", "trust")),
+        trust=_trust(settings.path("trust", "trust")),
         offices=OfficeTable.load(settings.path("offices", "") if settings.offices else None),
         calendar=Calendar.load(),
         receiving_office=settings.receiving_office,
     )
+
+
+def _trust(folder: Path) -> TrustStore:
+    """The anchors of the folder; with none, or without the folder, every signature will be refused."""
+    return TrustStore.load(folder) if folder.is_dir() and any(folder.iterdir()) else TrustStore(())
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -114,7 +128,19 @@ class Door:
         elif holds_nul(scope):
             await _send(send, answer_of(Refused("bad-request", "NUL."), "vi", ids.correlation_id()))
         else:
-            await self.framework(scope, receive, _logged(scope, send))
+            await self.framework(*_as_get(scope, receive, _logged(scope, send)))
+
+
+def _as_get(scope: Any, receive: Receive, send: Send) -> tuple[Any, Receive, Send]:
+    """HEAD is GET without the body (RFC 9110 §9.3.2)."""
+    if scope["type"] != "http" or scope["method"] != "HEAD":
+        return scope, receive, send
+
+    async def sending(message: Any) -> None:
+        without_body: Any = {**message, "body": b""}
+        await send(without_body if message["type"] == "http.response.body" else message)
+
+    return {**scope, "method": "GET"}, receive, sending
 
 
 def _logged(scope: Mapping[str, Any], send: Send) -> Send:
@@ -122,7 +148,9 @@ def _logged(scope: Mapping[str, Any], send: Send) -> Send:
 
     async def sending(message: Any) -> None:
         if message["type"] == "http.response.start":
-            _REQUESTS.info("%s %s status=%d", scope.get("method", ""), scope["path"], message["status"])
+            # As it came on the wire, so that no caller can write a line of ours.
+            path = bytes(scope["raw_path"])[:PATH_BYTES_MAX].decode("ascii", "backslashreplace")
+            _REQUESTS.info("%s %s status=%d", scope["method"], ascii(path), message["status"])
         await send(message)
 
     return sending if scope["type"] == "http" and _REQUESTS.isEnabledFor(logging.INFO) else send
@@ -146,10 +174,14 @@ def is_submission(scope: Mapping[str, object]) -> bool:
 
 def _framework(house: House) -> Litestar:
     return Litestar(
-        route_handlers=[*anyone.HANDLERS, *oauth.HANDLERS, *dossiers.HANDLERS, *office.HANDLERS],
+        route_handlers=[
+            *anyone.HANDLERS,
+            *oauth.HANDLERS,
+            Router("/", route_handlers=[*dossiers.HANDLERS, *office.HANDLERS], guards=[_authenticate]),
+        ],
         dependencies={
             "house": Provide(_house, sync_to_thread=False),
-            "caller": Provide(_caller),
+            "caller": Provide(_caller, sync_to_thread=False),
             "language": Provide(_language, sync_to_thread=False),
         },
         exception_handlers={Exception: _problem, HTTPException: _problem},
@@ -167,11 +199,18 @@ def _house(state: State) -> House:
     return house
 
 
-async def _caller(request: Request[Any, Any, Any], state: State) -> Caller:
-    house = _house(state)
-    budget: Budget = "lookup" if request.method in ("GET", "HEAD") else "business"
-    authorization = request.headers.get("authorization")
-    caller, _ = await identify(house, authorization, budget, house.clock.now())
+async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Before anything of the request is read: who calls, and whether it still may."""
+    if handler.opt.get("asks_who_calls"):
+        return
+    house = _house(connection.app.state)
+    budget: Budget = "lookup" if connection.scope.get("method") == "GET" else "business"
+    authorization = connection.headers.get("authorization")
+    connection.state.caller, _allowance = await identify(house, authorization, budget, house.clock.now())
+
+
+def _caller(request: Request[Any, Any, Any]) -> Caller:
+    caller: Caller = request.state.caller
     return caller
 
 
@@ -189,7 +228,7 @@ def _problem(request: Request[Any, Any, Any], error: Exception) -> Response[byte
         error = Refused(code, _plainly(error) if code == "bad-request" else "")
     answer = answer_of(error, _language(request), correlation)
     if answer.status == 500:  # noqa: PLR2004
-        _FAULTS.error("fault %s", correlation, exc_info=error)
+        log_fault(_FAULTS, f"fault {correlation}", error)
     headers = {name.decode(): value.decode() for name, value in answer.headers} | further
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=headers["content-type"])
 
@@ -204,6 +243,7 @@ def _plainly(error: HTTPException) -> str:
 @asynccontextmanager
 async def _life(app: Litestar) -> AsyncIterator[None]:
     house: House = app.state.house
+    _stop_early(house)
     sweeping = asyncio.create_task(_sweep(house))
     try:
         yield
@@ -214,13 +254,29 @@ async def _life(app: Litestar) -> AsyncIterator[None]:
         await house.close()
 
 
+def _stop_early(house: House) -> None:
+    """Let long polls end as soon as the process is asked to stop, and not when it has waited for them in vain."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+        if callable(before):
+
+            def stop(received: int, frame: FrameType | None, before: Callable[..., Any] = before) -> None:
+                loop.call_soon_threadsafe(house.watch.stop)
+                before(received, frame)
+
+            signal.signal(number, stop)
+
+
 async def _sweep(house: House) -> None:
-    """Offer the work of silent holders again, though nobody asks."""
-    while True:
+    """Offer the work of silent holders again, though nobody asks; drop what can matter no more."""
+    for turn in itertools.count():
         await asyncio.sleep(SWEEP_EVERY_S)
         try:
             await house.run(desk.sweep, house.database, house.clock.now())
+            if turn % PRUNE_EVERY_SWEEPS == 0:
+                await house.run(house.callers.forget_ended, house.clock.now())
         except DatabaseAway:
             continue
-        except Exception:
-            _FAULTS.exception("the sweep failed")
+        except Exception as fault:
+            log_fault(_FAULTS, "the sweep failed", fault)

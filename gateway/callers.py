@@ -1,15 +1,22 @@
-"""Who calls: clients, their secrets, their tokens and their budgets."""
+"""Who calls: clients, their secrets, their tokens and their budgets.
+
+A stranger must not be able to slow the line down: what is not proven is only read, never written, but for a few counts
+a minute, however many names and secrets are tried.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, Any, Literal
+import re
+import threading
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import msgspec
 from msgspec import Struct
 
 from gateway import ids
+from gateway.assertion import signed_by
 from gateway.clock import to_us
 from storage import clients
 
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from gateway.assertion import Assertion
     from storage.database import Database
 
 Role = Literal["employer", "ivan", "post", "office", "operator"]
@@ -28,6 +36,14 @@ BELIEVED_S = 5
 TOKENS_BELIEVED_MAX = 10_000
 # A worker takes requests from the shared budget in blocks, so that the budget holds across workers and costs little.
 BLOCKS_A_MINUTE = 60
+# Far above what software that keeps its token for its life asks for, and what a month end of single commands does.
+TOKENS_A_MINUTE_MAX = 600
+# Clients that could not prove who they are, known or not, are counted together in so many groups.
+REFUSALS_A_MINUTE_MAX = 60
+REFUSED_GROUPS = 16
+_COUNTED_AT_ONCE = 20
+# Our client ids are short; nothing else is looked up (RFC 6749 appendix A.1 allows visible ASCII).
+_CLIENT_ID = re.compile(r"[\x21-\x7e]{1,100}")
 
 
 class NotKnown(Exception):
@@ -74,8 +90,8 @@ class _Believed(Struct):
 
 class _Block(Struct):
     minute: int
-    left: int
-    used_by_all: int
+    left: int = 0
+    used_by_all: int = 0
     spent: bool = False
 
 
@@ -87,40 +103,63 @@ class Callers:
         self._token_life_s = token_life_s
         self._lookups_per_minute_max = lookups_per_minute_max
         self._believed: dict[bytes, _Believed] = {}
-        self._blocks: dict[tuple[str, Budget], _Block] = {}
+        self._blocks: dict[tuple[str, str], _Block] = {}
+        # Held while the blocks are looked at or changed, never while the database is asked.
+        self._counting = threading.Lock()
 
     def by_secret(self, client: str, secret: str, now: datetime) -> Issued:
-        """Exchange a client secret for a token (RFC 6749 §4.4). Raises `NotKnown`."""
-        with self._database.begin() as tx:
-            found = clients.client(tx, client)
-            # Compared in constant time, and compared with something also when the client does not exist.
-            expected = found.secret_sha256 if found and found.secret_sha256 else bytes(32)
-            right = hmac.compare_digest(expected, digest(secret))
-            if found is None or not right or found.disabled_at_us is not None:
-                raise NotKnown(client)
-            return self._issue(tx, client, now)
+        """Exchange a client secret for a token (RFC 6749 §4.4). Raises `NotKnown`, `BudgetSpent`."""
+        found = self._registered(client)
+        # Compared in constant time, and compared with something also when the client does not exist.
+        expected = found.secret_sha256 if found and found.secret_sha256 else bytes(32)
+        right = hmac.compare_digest(expected, digest(secret))
+        if found is None or not right or found.disabled_at_us is not None:
+            self._refuse(client, now)
+        return self._issue(found, None, now)
 
-    def by_assertion(self, client: str, jti: str, ends: datetime, now: datetime) -> Issued:
-        """Exchange an assertion (RFC 7523) whose signature holds; its `jti` serves once. Raises `NotKnown`."""
-        with self._database.begin() as tx:
-            if not clients.use_assertion(tx, client, jti, to_us(ends)):
-                raise NotKnown("this jti was used before")
-            return self._issue(tx, client, now)
-
-    def key_of(self, client: str) -> dict[str, Any]:
-        """The public key (JWK) that a client registered. Raises `NotKnown`."""
+    def by_assertion(self, shown: Assertion, now: datetime) -> Issued:
+        """Exchange a fit assertion (RFC 7523) for a token; its `jti` serves once. Raises `NotKnown`, `BudgetSpent`."""
+        found = self._registered(shown.client)
+        if found is None or found.jwk is None or found.disabled_at_us is not None or not signed_by(shown, found.jwk):
+            self._refuse(shown.client, now)
         with self._database.read() as tx:
-            found = clients.client(tx, client)
-        if found is None or found.jwk is None or found.disabled_at_us is not None:
-            raise NotKnown(client)
-        key: dict[str, Any] = msgspec.json.decode(found.jwk)
-        return key
+            used = clients.assertion_used(tx, shown.client, shown.jti)
+        if used:
+            self._refuse(shown.client, now)
+        return self._issue(found, shown, now)
 
-    def _issue(self, tx: Any, client: str, now: datetime) -> Issued:
+    def _registered(self, client: str) -> clients.Client | None:
+        if not _CLIENT_ID.fullmatch(client):
+            raise NotKnown("client")
+        with self._database.read() as tx:
+            return clients.client(tx, client)
+
+    def _refuse(self, client: str, now: datetime) -> NoReturn:
+        """Count a try that proved nothing. Raises `NotKnown`; `BudgetSpent` when there were too many this minute.
+
+        Groups stand for clients, so that strangers can neither fill the table nor learn which clients there are. The
+        count is asked only after the proof failed: whoever guesses at a client cannot shut out the client itself.
+        """
+        group = f"group {digest(client)[0] % REFUSED_GROUPS}"
+        self._take(group, "refused", REFUSALS_A_MINUTE_MAX, _COUNTED_AT_ONCE, now)
+        raise NotKnown("client")
+
+    def _issue(self, proven: clients.Client, shown: Assertion | None, now: datetime) -> Issued:
+        self._take(proven.id, "token", TOKENS_A_MINUTE_MAX, _COUNTED_AT_ONCE, now)
         token = ids.secret()
-        clients.put_token(tx, digest(token), client, to_us(now) + self._token_life_s * 1_000_000)
-        clients.forget_ended(tx, to_us(now))
+        with self._database.begin() as tx:
+            # What was proven must still be so: a secret that is replaced meanwhile takes all its tokens with it.
+            if clients.held_client(tx, proven.id) != proven:
+                raise NotKnown("client")
+            if shown is not None and not clients.use_assertion(tx, proven.id, shown.jti, to_us(shown.ends)):
+                raise NotKnown("this jti was used before")
+            clients.put_token(tx, digest(token), proven.id, to_us(now) + self._token_life_s * 1_000_000)
         return Issued(token, self._token_life_s)
+
+    def forget_ended(self, now: datetime) -> None:
+        """Drop what can matter no more; the sweep calls it once a minute. Raises `DatabaseAway`; safe to repeat."""
+        with self._database.begin() as tx:
+            clients.forget_ended(tx, to_us(now))
 
     def believed(self, token: str, now: datetime) -> Caller | None:
         """The caller behind a token that was looked up a moment ago; None: ask `by_token`."""
@@ -154,29 +193,44 @@ class Callers:
 
     def has_block(self, caller: Caller, budget: Budget, now: datetime) -> bool:
         """Whether `spend` can answer without asking the database."""
-        block = self._blocks.get((caller.client, budget))
-        return block is not None and block.minute == int(now.timestamp()) // 60 and (block.left > 0 or block.spent)
+        with self._counting:
+            block = self._blocks.get((caller.client, budget))
+            return block is not None and block.minute == int(now.timestamp()) // 60 and (block.left > 0 or block.spent)
 
     def spend(self, caller: Caller, budget: Budget, now: datetime) -> Allowance:
-        """Take one request from the caller's budget, shared by all workers and hosts. Raises `BudgetSpent`."""
+        """Take one request from the caller's budget, shared by all workers and hosts. Raises `BudgetSpent`.
+
+        Safe from several threads: together they are given exactly the budget.
+        """
         limit = caller.requests_per_minute_max if budget == "business" else self._lookups_per_minute_max
+        return self._take(caller.client, budget, limit, max(1, limit // BLOCKS_A_MINUTE), now)
+
+    def _take(self, name: str, budget: str, limit: int, at_once: int, now: datetime) -> Allowance:
+        """Take one from a budget; when this worker's block is used up, first `at_once` from the shared count."""
         seconds = int(now.timestamp())
         minute, reset_s = seconds // 60, 60 - seconds % 60
-        key = (caller.client, budget)
-        block = self._blocks.get(key)
-        if block is None or block.minute != minute:
-            block = self._blocks[key] = _Block(minute, 0, 0)
-        if block.left == 0 and not block.spent:
-            wanted = max(1, limit // BLOCKS_A_MINUTE)
-            with self._database.begin() as tx:
-                used = clients.take(tx, caller.client, budget, minute, wanted)
-            block.left = max(0, min(wanted, limit - (used - wanted)))
-            block.used_by_all = min(used, limit)
-            block.spent = block.left == 0
-        if block.spent:
-            raise BudgetSpent(limit, reset_s)
-        block.left -= 1
-        return Allowance(limit, limit - block.used_by_all + block.left, reset_s)
+        with self._counting:
+            block = self._blocks.get((name, budget))
+            if block is None or block.minute != minute:
+                block = self._blocks[name, budget] = _Block(minute)
+            if block.left > 0 or block.spent:
+                return _one_of(block, limit, reset_s)
+        with self._database.begin() as tx:
+            used = clients.take(tx, name, budget, minute, at_once)
+        with self._counting:
+            # Another thread may have brought a block meanwhile: both are ours.
+            block.left += max(0, min(at_once, limit - (used - at_once)))
+            block.used_by_all = max(block.used_by_all, min(used, limit))
+            if used >= limit:
+                block.spent = True
+            return _one_of(block, limit, reset_s)
+
+
+def _one_of(block: _Block, limit: int, reset_s: int) -> Allowance:
+    if block.left <= 0:
+        raise BudgetSpent(limit, reset_s)
+    block.left -= 1
+    return Allowance(limit, max(0, limit - block.used_by_all + block.left), reset_s)
 
 
 def register_client(

@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 PREFIX = "MOTCUA_"
 # The variable that names the TOML file is not a setting itself.
 CONFIG_VARIABLE = "MOTCUA_CONFIG"
+AT_LEAST_ONE = (
+    "workers",
+    "port",
+    "body_bytes_max",
+    "body_bytes_per_s_min",
+    "round_dossiers_max",
+    "token_life_s",
+    "requests_per_minute_max",
+    "lookups_per_minute_max",
+    "lease_s_max",
+    "wait_s_max",
+)
+ABOVE_ZERO = ("body_idle_s", "round_window_s")
 _GATEWAY_UNIT = re.compile(r"[0-9A-Z]{1,3}(\.[0-9A-Z]{2,3}){1,3}")
 
 
@@ -42,6 +55,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     master_key: str = ""
     # The table of offices; empty: the one that comes with motcua, which is unconfirmed.
     offices: str = ""
+    # The address at which clients reach the gateway (https://…); empty: http:// with `host` and `port`.
+    public_url: str = ""
     workers: int = 1
     host: str = "127.0.0.1"
     port: int = 8080
@@ -75,6 +90,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def database(self) -> str:
         """The database URL in force."""
         return self.database_url or f"sqlite:///{self.home_path / 'motcua.sqlite'}"
+
+    @property
+    def token_url(self) -> str:
+        """The address of the token endpoint, which clients' assertions must be made for."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/") + "/oauth/token"
 
     @property
     def vault(self) -> str:
@@ -113,6 +133,9 @@ def load(environment: Mapping[str, str]) -> Settings:
 def _check(settings: Settings) -> None:
     if not _GATEWAY_UNIT.fullmatch(settings.gateway_unit):
         raise Misconfigured(f"gateway_unit {settings.gateway_unit!r} is not shaped like G09.20 or 000.00.16.H26")
-    for name in ("workers", "port", "body_bytes_max", "round_dossiers_max", "token_life_s", "requests_per_minute_max"):
+    for name in AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise Misconfigured(f"{name} must be at least 1")
+    for name in ABOVE_ZERO:
+        if not 0 < getattr(settings, name) < float("inf"):
+            raise Misconfigured(f"{name} must be above 0")

@@ -72,7 +72,6 @@ def lease(
             if kept.request_sha256 != once.request_sha256:
                 raise KeyReused(once.key)
             return kept.body
-        turn = journal.take_turn(tx)
         _offer_silent_again(tx, turn, now)
         given = work.lease(tx, office, caller.client, min(most, LEASES_MAX), until_us, ids.lease_id)
         leased = tuple(Leased(one, _dossier(tx, one.dossier)) for one in given)
@@ -235,6 +234,6 @@ def _event(
     )
 
 
-def is_any_offered(tx: sa.Connection, office: str) -> bool:
-    """Whether the office would be given work now; asked without taking a turn."""
-    return work.is_any_offered(tx, office)
+def is_any_open(tx: sa.Connection, office: str, now: datetime) -> bool:
+    """Whether a request for work would be worth its turn: something is offered, or some holder has fallen silent."""
+    return work.is_any_offered(tx, office) or work.is_any_silent(tx, to_us(now))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from gateway.api.body import Limits
+from gateway.intake import answered_in_time
 from storage import journal
 from storage.database import DatabaseAway
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 # How often a worker looks whether something was committed, while someone waits for it.
 LOOK_EVERY_S = 0.2
 SWEEP_EVERY_S = 5.0
+# So many large dossiers are held in memory at once, by each worker.
+LARGE_AT_ONCE_MAX = 4
 DATABASE_THREADS = 4
 
 _P = ParamSpec("_P")
@@ -36,36 +40,49 @@ class Watch:
     def __init__(self, database: Database, run: Callable[[Callable[[], int]], Awaitable[int]]) -> None:
         self._database, self._run = database, run
         self._changed = asyncio.Event()
+        self._reached = 0
         self._waiting = 0
         self._looking: asyncio.Task[None] | None = None
+        self.stopped = False
 
     async def beyond(self, seen: int, wait_s: float) -> None:
-        """Return when facts beyond number `seen` may have been committed, or after `wait_s`."""
+        """Return when facts beyond number `seen` may have been committed, when the gateway stops, or after `wait_s`."""
         self._waiting += 1
         try:
             if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look(seen))
+                self._looking = asyncio.create_task(self._look())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    while self._reached <= seen and not self.stopped:
+                        await self._changed.wait()
         finally:
             self._waiting -= 1
 
-    async def _look(self, seen: int) -> None:
-        while self._waiting:
-            await asyncio.sleep(LOOK_EVERY_S)
+    async def _look(self) -> None:
+        while self._waiting and not self.stopped:
             with suppress(DatabaseAway):
                 reached = await self._run(self._head)
-                if reached > seen:
-                    seen = reached
-                    changed, self._changed = self._changed, asyncio.Event()
-                    changed.set()
+                if reached > self._reached:
+                    self._reached = reached
+                    self._announce()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _announce(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
     def _head(self) -> int:
         with self._database.read() as tx:
             return journal.head(tx)
 
+    def stop(self) -> None:
+        """Answer everyone who waits: the gateway is about to end."""
+        self.stopped = True
+        self._announce()
+
     async def close(self) -> None:
         """Stop looking."""
+        self.stop()
         if self._looking is not None:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
@@ -81,6 +98,13 @@ class House:
         self.settings, self.clock = settings, clock
         self.stores, self.tables = stores, tables
         self.intake, self.callers = intake, callers
+        self.spool = settings.home_path / "spool"
+        self.limits = Limits(
+            bytes_max=settings.body_bytes_max,
+            idle_s=settings.body_idle_s,
+            bytes_per_s_min=settings.body_bytes_per_s_min,
+        )
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE_MAX)
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "database")
         self.watch = Watch(stores.database, self.run)
 
@@ -93,7 +117,13 @@ class House:
         """Run a step that speaks to the database: in the loop when it is embedded, else in a thread."""
         if self.stores.database.inline:
             return step(*args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: step(*args, **kwargs))
+        return await answered_in_time(
+            asyncio.get_running_loop().run_in_executor(self._threads, lambda: step(*args, **kwargs))
+        )
+
+    def room_for(self, is_large: bool) -> AbstractAsyncContextManager[object]:  # noqa: FBT001 - it says what is asked
+        """A place for a dossier in memory: large ones wait on disk until there is one."""
+        return self._large if is_large else nullcontext()
 
     async def run_apart(self, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Run a step that takes long (large content, a store behind a network) in a thread."""

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from gateway.clock import VIETNAM
+from gateway.faults import log_fault
 from gateway.judge import Known, Opened, Refusal, judge, open_dossier
 from gateway.settle import Settled, settle
 from storage import journal, register
@@ -38,8 +39,25 @@ _R = TypeVar("_R")
 STORE_AWAY = (VaultAway, DatabaseAway)
 
 
+# A store behind a network that has not answered for so long is taken to be away; whatever it was asked may yet happen.
+ANSWER_S_MAX = 40.0
+# So many dossiers may wait for a round; more are told to come back.
+WAITING_MAX = 2048
+
+
 class Poisonous(Exception):
     """This one dossier cannot be settled, for a fault of ours. Nothing of it was kept; trying again may not help."""
+
+
+async def answered_in_time(work: asyncio.Future[_R]) -> _R:
+    """What the work in a thread returns; `DatabaseAway` when it takes longer than anyone should wait.
+
+    The thread itself cannot be stopped: it ends when the kernel gives up the connection.
+    """
+    try:
+        return await asyncio.wait_for(asyncio.shield(work), ANSWER_S_MAX)
+    except TimeoutError:
+        raise DatabaseAway(f"no answer in {ANSWER_S_MAX:.0f} s") from None
 
 
 class Rounds:
@@ -55,9 +73,12 @@ class Rounds:
         self._timer: asyncio.TimerHandle | None = None
         self._thread = None if inline else ThreadPoolExecutor(1, "settle")
         self._under_way: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def join(self, outcome: Filing | Refusal) -> Settled:
         """Wait for the round that this dossier is settled in. Raises `VaultAway`, `DatabaseAway`, `Poisonous`."""
+        if self._closed or len(self._waiting) >= WAITING_MAX:
+            raise DatabaseAway("the gateway is stopping" if self._closed else "too many dossiers wait")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Settled] = loop.create_future()
         self._waiting.append((outcome, future))
@@ -66,7 +87,7 @@ class Rounds:
         elif self._timer is None:
             self._timer = loop.call_later(self._window_s, self._start)
         # A caller that hangs up does not take its dossier out of the round.
-        return await asyncio.shield(future)
+        return await (asyncio.shield(future) if self._thread is None else answered_in_time(future))
 
     def _start(self) -> None:
         if self._timer is not None:
@@ -88,6 +109,9 @@ class Rounds:
         loop = asyncio.get_running_loop()
         try:
             self._answer(round_, await loop.run_in_executor(thread, self._outcomes, [one for one, _ in round_]))
+        except RuntimeError as ended:
+            # The thread takes no more work: nobody may be left waiting.
+            self._answer(round_, [DatabaseAway(str(ended))] * len(round_))
         finally:
             self._under_way = None
             # What arrived meanwhile has waited long enough: it is the next round.
@@ -100,9 +124,10 @@ class Rounds:
         try:
             return list(self._settle(round_))
         except STORE_AWAY as away:
+            _LOG.warning("a round of %d was turned away: %s", len(round_), away)
             return [away] * len(round_)
-        except Exception:
-            _LOG.exception("a round of %d failed and is settled one by one", len(round_))
+        except Exception as fault:
+            log_fault(_LOG, f"a round of {len(round_)} failed and is settled one by one", fault)
         outcomes: list[Settled | Exception] = []
         for one in round_:
             try:
@@ -110,7 +135,7 @@ class Rounds:
             except STORE_AWAY as away:
                 outcomes.append(away)
             except Exception as fault:
-                _LOG.exception("dossier %s cannot be settled", one.submission.sha256.hex())
+                log_fault(_LOG, f"dossier {one.submission.sha256.hex()} cannot be settled", fault)
                 poisonous = Poisonous(one.submission.sha256.hex())
                 poisonous.__cause__ = fault
                 outcomes.append(poisonous)
@@ -130,6 +155,7 @@ class Rounds:
 
     async def close(self) -> None:
         """Settle what still waits, then let the thread go."""
+        self._closed = True
         self._start()
         while self._under_way is not None:
             await asyncio.wait([self._under_way])
@@ -189,7 +215,9 @@ class Intake:
         """The embedded database is read in the loop, one behind a network in a thread."""
         if self._reads is None:
             return look(*args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._reads, lambda: look(*args, **kwargs))
+        return await answered_in_time(
+            asyncio.get_running_loop().run_in_executor(self._reads, lambda: look(*args, **kwargs))
+        )
 
     async def close(self) -> None:
         """Answer everyone who still waits, then let the threads go."""

@@ -18,7 +18,7 @@ from gateway.routing import Ambiguous, OfficeTable, Route, route
 from schemas import envelope as envelopes
 from schemas import validate, xml
 from schemas.catalogue import Catalogue, Procedure
-from schemas.findings import Finding, Severity
+from schemas.findings import Finding, Severity, bounded
 from signing.indication import Verdict
 from signing.trust import TrustStore
 from signing.verify import Policy, verify
@@ -156,7 +156,7 @@ def judge(opened: Opened, known: Known, tables: Tables) -> Filing | Refusal:
             tax_code=header.tax_code,
             period=header.period,
             verdicts=tuple(verdicts),
-            findings=own.in_order(findings),
+            findings=own.in_order(bounded(findings, file=ENVELOPE)),
         )
     return Filing(
         submission=submission,
@@ -166,7 +166,7 @@ def judge(opened: Opened, known: Known, tables: Tables) -> Filing | Refusal:
         period=envelope.period,
         parts=tuple(map(_part, envelope.files)),
         verdicts=tuple(verdicts),
-        findings=own.in_order(findings),
+        findings=own.in_order(bounded(findings, file=ENVELOPE)),
         schema_versions=tuple(dict.fromkeys(versions)),
         route=destination,
         due=_due(procedure, received_at, tables.calendar),

@@ -22,6 +22,7 @@ from storage.vault import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
 
     import sqlalchemy as sa
 
@@ -104,26 +105,41 @@ class _Round:
         self.tx, self.turn, self.stores, self.tables, self.kept = tx, turn, stores, tables, kept
         self.ledger = _Ledger()
         self.batches: dict[tuple[str, str, str], int] = {}
+        self.days: list[date] = []
+        self.numbers: dict[date, list[int]] = {}
 
     def enter(self, round_: Sequence[Filing | Refusal]) -> list[Settled]:
         """Everything of the round, in its order, and the rows in one go."""
         known = journal.accepted(self.tx, list(self.kept)) if self.kept else {}
         round_ = self._without_strangers(round_, known)
-        numbers = self._numbers(round_, known)
+        fresh = self._fresh(round_, known)
+        self.days = [one.submission.received_at.astimezone(VIETNAM).date() for one in fresh]
         settled: list[Settled] = []
         for one in round_:
             sha256 = one.submission.sha256
             if isinstance(one, Refusal):
-                settled.append(Settled(self._refuse(one, numbers.pop()), fresh=True))
+                settled.append(Settled(self._refuse(one, self._number(one.submission.received_at)), fresh=True))
             elif earlier := known.get(sha256):
                 settled.append(Settled(earlier, fresh=False))
             else:
-                known[sha256] = self._accept(one, numbers.pop())
+                known[sha256] = self._accept(one, self._number(one.submission.received_at))
                 settled.append(Settled(known[sha256], fresh=True))
         ledger = self.ledger
         journal.enter(self.tx, ledger.dossiers, ledger.parts, ledger.events, ledger.leaves)
         work.offer(self.tx, ledger.works)
         return settled
+
+    @staticmethod
+    def _fresh(round_: Sequence[Filing | Refusal], known: Mapping[bytes, journal.Dossier]) -> list[Filing | Refusal]:
+        """What of the round gets a statement of its own: every refusal, and each new content once."""
+        seen = set(known)
+        fresh: list[Filing | Refusal] = []
+        for one in round_:
+            if isinstance(one, Refusal) or one.submission.sha256 not in seen:
+                fresh.append(one)
+            if isinstance(one, Filing):
+                seen.add(one.submission.sha256)
+        return fresh
 
     def _without_strangers(
         self, round_: Sequence[Filing | Refusal], known: Mapping[bytes, journal.Dossier]
@@ -146,20 +162,14 @@ class _Round:
             own.append(one)
         return own
 
-    def _numbers(self, round_: Sequence[Filing | Refusal], known: dict[bytes, journal.Dossier]) -> list[str]:
-        """Receipt and notice numbers for what is new in the round, the first to be given last in the list."""
-        new = {id(one): one for one in round_ if isinstance(one, Refusal)} | {
-            one.submission.sha256: one
-            for one in reversed(round_)
-            if isinstance(one, Filing) and one.submission.sha256 not in known
-        }
-        # One series a round: a round that spans midnight is numbered under the day on which it began.
-        day = min(one.submission.received_at for one in round_).astimezone(VIETNAM).date()
-        if not new:
-            return []
-        unit = self.stores.gateway_unit
-        first = journal.reserve(self.tx, ids.series("statement", unit, day), len(new))
-        return [ids.receipt_number(unit, day, first + n) for n in reversed(range(len(new)))]
+    def _number(self, received_at: datetime) -> str:
+        """The next receipt or notice number of the day of receipt; the day's series is asked once a round."""
+        unit, day = self.stores.gateway_unit, received_at.astimezone(VIETNAM).date()
+        if not self.numbers.get(day):
+            wanted = sum(at == day for at in self.days)
+            first = journal.reserve(self.tx, ids.series("statement", unit, day), wanted)
+            self.numbers[day] = list(range(first + wanted - 1, first - 1, -1))
+        return ids.receipt_number(unit, day, self.numbers[day].pop())
 
     def _accept(self, filing: Filing, number: str) -> journal.Dossier:
         submission = filing.submission
@@ -228,20 +238,19 @@ class _Round:
 
     def _batch(self, filing: Filing) -> tuple[int, str | None]:
         """The batch (đợt): asked for, else the next; and the dossier that already stands under it, if any."""
-        key = (filing.unit, filing.procedure.code, filing.period)
         asked = filing.submission.batch
-        if asked is None:
-            last = self.batches.get(key)
-            self.batches[key] = (journal.last_batch(self.tx, *key) if last is None else last) + 1
-            return self.batches[key], None
+        if not filing.unit:
+            # A first registration belongs to no unit yet, so there is nothing that it could count on from or follow.
+            return asked or 1, None
+        key = (filing.unit, filing.procedure.code, filing.period)
         last = self.batches.get(key)
-        if last is not None:
-            self.batches[key] = max(last, asked)
-        in_round = [d for d in self.ledger.dossiers if (d.unit, d.procedure, d.period, d.batch) == (*key, asked)]
-        earlier = in_round[-1].id if in_round else journal.latest_of_batch(self.tx, *key, asked)
         if last is None:
-            self.batches[key] = max(journal.last_batch(self.tx, *key), asked)
-        return asked, earlier
+            last = journal.last_batch(self.tx, *key)
+        self.batches[key] = last + 1 if asked is None else max(last, asked)
+        if asked is None:
+            return self.batches[key], None
+        in_round = [d for d in self.ledger.dossiers if (d.unit, d.procedure, d.period, d.batch) == (*key, asked)]
+        return asked, in_round[-1].id if in_round else journal.latest_of_batch(self.tx, *key, asked)
 
     def _refuse(self, refusal: Refusal, number: str) -> journal.Dossier:
         submission: Submission = refusal.submission

@@ -28,6 +28,8 @@ FIRST_REGISTRATION: Final = "04"
 FIRST_REGISTRATION_FORM: Final = "04_DK-IVAN"
 ATTACHMENT: Final = "CT-DK"
 UNIT_CODE_CHARACTERS: Final = 7
+# Beyond this many files nobody works through a dossier by hand, and each costs a judgement.
+FILES_MAX: Final = 100
 _TAX_CODE_DIGITS: Final = (10, 13)
 _HEAD: Final = "NoiDung/ThongTinHoSo"
 _UNIT: Final = "NoiDung/ThongTinDonVi"
@@ -154,7 +156,8 @@ def open_envelope(
     opened = _Files(form, catalogue, on)
     for number, element in enumerate(root.iterfind(f"{'NoiDung' if bare else _HEAD}/ToKhais/FileToKhai"), 1):
         opened.take(number, element)
-    found += opened.found
+    # First, so that it is told whatever else there is.
+    found = opened.too_many + found + opened.found
     envelope = Envelope(
         form=form.code,
         form_version=form.version,
@@ -226,7 +229,15 @@ class _Files:
         self.files: list[EnvelopeFile] = []
         self.unreadable: list[str] = []
         self.found: list[Finding] = []
+        self.too_many: list[Finding] = []
         self._names: dict[str, int] = {}
+
+    def leave(self, number: int) -> None:
+        """Count a file that is beyond the limit; the first of them is told."""
+        self.count = number
+        if number == FILES_MAX + 1:
+            place = Place(file=ENVELOPE, form=self.form.code, pointer=_file_pointer(self.form.code, number))
+            self.too_many.append(finding("files-too-many", place, most=FILES_MAX))
 
     def take(self, number: int, element: etree._Element) -> None:
         self.count = number

@@ -48,6 +48,14 @@ def client(tx: sa.Connection, client_id: str) -> Client | None:
     return msgspec.convert(dict(row._mapping), Client) if row else None  # noqa: SLF001 - SQLAlchemy's public name for it
 
 
+def held_client(tx: sa.Connection, client_id: str) -> Client | None:
+    """The client of that id, which nobody changes until this write transaction ends."""
+    # SQLite has one writer at a time; PostgreSQL is asked to hold the row.
+    hold = " FOR SHARE" if tx.dialect.name == "postgresql" else ""
+    row = tx.execute(sa.text(f"SELECT {_COLUMNS} FROM client WHERE id = :id{hold}"), {"id": client_id}).first()  # noqa: S608 - names are ours
+    return msgspec.convert(dict(row._mapping), Client) if row else None  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
 def all_clients(tx: sa.Connection) -> list[Client]:
     """Every client, the oldest first."""
     rows = tx.execute(sa.text(f"SELECT {_COLUMNS} FROM client ORDER BY created_at_us, id"))  # noqa: S608 - names are ours
@@ -125,6 +133,14 @@ def token(tx: sa.Connection, sha256: bytes) -> Token | None:
         sa.text("SELECT client, expires_at_us FROM token WHERE sha256 = :sha256"), {"sha256": sha256}
     ).first()
     return Token(*row) if row else None
+
+
+def assertion_used(tx: sa.Connection, client_id: str, jti: str) -> bool:
+    """Whether an assertion's `jti` is marked as used: a look, before `use_assertion` decides."""
+    found = tx.execute(
+        sa.text("SELECT 1 FROM assertion WHERE client = :client AND jti = :jti"), {"client": client_id, "jti": jti}
+    )
+    return found.first() is not None
 
 
 def use_assertion(tx: sa.Connection, client_id: str, jti: str, expires_at_us: int) -> bool:

@@ -11,7 +11,8 @@ import os
 import re
 import sqlite3
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,28 @@ CONNECT_TIMEOUT_S = 3
 # How long a writer waits for its turn before the caller is told to come back.
 TURN_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_S = 20
+# How often a waiting writer looks: well below the time of one commit, well above the cost of a look.
+TURN_LOOK_S = 0.0003
 POOL_CONNECTIONS_MAX = 8
+# A server that says nothing for so long is given up by the kernel.
+SILENT_MS_MAX = 15_000
+
+# What means "not now": busy, locked, read-only, no room, no file, no memory (https://sqlite.org/rescode.html) …
+_SQLITE_AWAY = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+# … connection, resources, operator's hand, rollback, read-only after a failover (PostgreSQL, Appendix A).
+_SQLSTATE_CLASSES_AWAY = frozenset({"08", "53", "57", "58", "40"})
+_SQLSTATES_AWAY = frozenset({"55P03", "25006", "25P03", "3D000", "28000", "28P01"})
 
 
 class DatabaseAway(Exception):
@@ -72,11 +94,11 @@ def _driver(tx: sa.Connection) -> Any:
 class Database:
     """An open database. `inline` says that a transaction is short enough to run in the event loop."""
 
-    def __init__(self, engine: sa.Engine, turnstile: Path | None) -> None:
+    def __init__(self, engine: sa.Engine, turnstile: Turnstile | None) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
         self.inline = self.dialect == "sqlite"
-        self._turnstile = os.open(turnstile, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) if turnstile else None
+        self._turnstile = turnstile
         self._lookers = _Lookers(engine.url.database or "") if self.inline else None
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -84,20 +106,13 @@ class Database:
     def begin(self) -> Iterator[sa.Connection]:
         """A write transaction: committed when the block ends, rolled back when it raises.
 
-        SQLite's writers queue at a kernel lock (`flock`), which wakes the next one at once, where SQLite itself would
-        sleep and try again. Raises `DatabaseAway`.
+        SQLite's writers queue at a lock of ours and look often, where SQLite itself would sleep for long. Raises
+        `DatabaseAway`.
         """
-        with self._translated():
-            if self._turnstile is not None:
-                fcntl.flock(self._turnstile, fcntl.LOCK_EX)
-            try:
-                with self.engine.connect() as tx:
-                    tx.execution_options(motcua_write=True)
-                    with tx.begin():
-                        yield tx
-            finally:
-                if self._turnstile is not None:
-                    fcntl.flock(self._turnstile, fcntl.LOCK_UN)
+        with self._translated(), self._turnstile or nullcontext(), self.engine.connect() as tx:
+            tx.execution_options(motcua_write=True)
+            with tx.begin():
+                yield tx
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -117,13 +132,12 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.OperationalError, psycopg.OperationalError) as error:
-            raise DatabaseAway(str(error).strip().splitlines()[0]) from error
-        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
-            raise DatabaseAway(str(getattr(error, "orig", error)).strip().splitlines()[0]) from error
-        except exc.DBAPIError as error:
-            if error.connection_invalidated:
-                raise DatabaseAway(str(error.orig).strip().splitlines()[0]) from error
+        except exc.TimeoutError as error:
+            raise DatabaseAway("no connection is free") from error
+        except (sqlite3.Error, psycopg.Error, exc.DBAPIError) as error:
+            told = error.orig if isinstance(error, exc.DBAPIError) else error
+            if isinstance(told, sqlite3.Error | psycopg.Error) and _is_away(told):
+                raise DatabaseAway(_reason(told)) from error
             raise
 
     def close(self) -> None:
@@ -132,8 +146,57 @@ class Database:
         if self._lookers is not None:
             self._lookers.close()
         if self._turnstile is not None:
-            os.close(self._turnstile)
-            self._turnstile = None
+            self._turnstile.close()
+
+
+def _is_away(error: sqlite3.Error | psycopg.Error) -> bool:
+    """Whether the database could not do its work now; anything else is a fault of ours or of one row."""
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _SQLITE_AWAY
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate in _SQLSTATES_AWAY or error.sqlstate[:2] in _SQLSTATE_CLASSES_AWAY
+
+
+def _reason(error: sqlite3.Error | psycopg.Error) -> str:
+    """The first line of what the database said; the lines after it may tell a row's content."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+class Turnstile:
+    """Where SQLite's writers queue: one thread of one process passes at a time, and nobody waits for ever."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # The kernel's lock belongs to the open file, which all threads of this process share.
+        self._threads = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._threads.acquire(timeout=TURN_TIMEOUT_S):
+            raise DatabaseAway("another writer of this process does not finish")
+        try:
+            self._queue()
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def _queue(self) -> None:
+        for _ in range(int(TURN_TIMEOUT_S / TURN_LOOK_S)):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(TURN_LOOK_S)
+            else:
+                return
+        raise DatabaseAway("another writer does not finish")
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._threads.release()
+
+    def close(self) -> None:
+        """Leave the queue for good."""
+        os.close(self._file)
 
 
 class _Lookers:
@@ -180,7 +243,12 @@ def _open_sqlite(target: sa.URL) -> Database:
     path = Path(target.database)
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
-        target, connect_args={"check_same_thread": False, "timeout": TURN_TIMEOUT_S}, pool_size=POOL_CONNECTIONS_MAX
+        target,
+        connect_args={"check_same_thread": False, "timeout": TURN_TIMEOUT_S},
+        pool_size=POOL_CONNECTIONS_MAX,
+        pool_timeout=TURN_TIMEOUT_S,
+        # What is in the rows is nobody's business in a log.
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")
@@ -197,15 +265,24 @@ def _open_sqlite(target: sa.URL) -> Database:
         write = connection.get_execution_options().get("motcua_write", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
-    return Database(engine, path.with_name(path.name + ".turn"))
+    return Database(engine, Turnstile(path.with_name(path.name + ".turn")))
 
 
 def _open_postgresql(target: sa.URL) -> Database:
     limits = f"-c lock_timeout={TURN_TIMEOUT_S}s -c statement_timeout={STATEMENT_TIMEOUT_S}s"
     engine = sa.create_engine(
         target.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": limits, "application_name": "motcua"},
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": limits,
+            "application_name": "motcua",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "tcp_user_timeout": SILENT_MS_MAX,
+        },
         pool_size=POOL_CONNECTIONS_MAX,
         pool_timeout=TURN_TIMEOUT_S,
+        hide_parameters=True,
     )
     return Database(engine, None)

@@ -248,17 +248,21 @@ def record(tx: sa.Connection, events: Sequence[Event], states: Mapping[str, str]
         )
 
 
-def _visible(scope: Scope, alias: str) -> tuple[str, dict[str, object]]:
-    """The SQL condition, and its values, for the rows that a caller may see."""
+def _visible(scope: Scope, alias: str) -> tuple[list[str], dict[str, object]]:
+    """The SQL conditions (a row is seen if one holds; no row fulfils two), and their values.
+
+    They are kept apart so that each is answered from its own index, in commit order.
+    """
     if scope.everything:
-        return "1 = 1", {}
+        return ["1 = 1"], {}
     if scope.offices:
-        column = "competent_office" if alias == "d" else "office"
-        return f"{alias}.{column} IN :offices", {"offices": list(scope.offices)}
-    return (
-        f"({alias}.submitter = :client OR {alias}.unit IN (SELECT unit FROM client_unit WHERE client = :client))",  # noqa: S608 - names are ours
-        {"client": scope.client},
-    )
+        if alias == "d":
+            # What was refused never had an office.
+            return ["d.competent_office IN :offices AND d.state <> 'refused'"], {"offices": list(scope.offices)}
+        return ["e.office IN :offices"], {"offices": list(scope.offices)}
+    own = f"{alias}.submitter = :client"
+    units = f"{alias}.unit IN (SELECT unit FROM client_unit WHERE client = :client) AND {alias}.submitter <> :client"  # noqa: S608
+    return [own, units], {"client": scope.client}
 
 
 def _select(sql: str, values: Mapping[str, object]) -> sa.TextClause:
@@ -268,20 +272,36 @@ def _select(sql: str, values: Mapping[str, object]) -> sa.TextClause:
     return statement
 
 
+def _page(columns: str, source: str, conditions: Sequence[str], further: str) -> str:
+    """The first `limit` rows after `after` under any of the conditions, in commit order."""
+    alias = source[-1]
+    branches = [
+        f"SELECT {columns} FROM {source} WHERE {alias}.seq > :after AND {condition}{further}"  # noqa: S608 - names are ours
+        f" ORDER BY {alias}.seq LIMIT :limit"
+        for condition in conditions
+    ]
+    if len(branches) == 1:
+        return branches[0]
+    joined = " UNION ALL ".join(f"SELECT * FROM ({branch}) AS b{n}" for n, branch in enumerate(branches))  # noqa: S608
+    return f"SELECT * FROM ({joined}) AS p ORDER BY seq LIMIT :limit"  # noqa: S608
+
+
 def dossier(tx: sa.Connection, dossier_id: str, scope: Scope) -> Dossier | None:
     """The dossier, if it exists and the caller may see it. An office does not see what was refused."""
-    condition, values = _visible(scope, "d")
-    sql = f"SELECT {_DOSSIER} FROM dossier d WHERE d.id = :id AND {condition}"  # noqa: S608 - names are ours
+    conditions, values = _visible(scope, "d")
+    seen = " OR ".join(f"({condition})" for condition in conditions)
+    sql = f"SELECT {_DOSSIER} FROM dossier d WHERE d.id = :id AND ({seen})"  # noqa: S608 - names are ours
     row = tx.execute(_select(sql, values), {"id": dossier_id, **values}).first()
     return _dossier(row) if row else None
 
 
 def refusals(tx: sa.Connection, sha256: bytes, scope: Scope) -> list[Dossier]:
     """Every time that these bytes were refused to a caller who may see it, the latest first."""
-    condition, values = _visible(scope, "d")
+    conditions, values = _visible(scope, "d")
+    seen = " OR ".join(f"({condition})" for condition in conditions)
     sql = (
         f"SELECT {_DOSSIER} FROM dossier d WHERE d.sha256 = :sha256 AND d.state = 'refused'"  # noqa: S608 - names are ours
-        f" AND {condition} ORDER BY d.seq DESC LIMIT {DOSSIERS_A_PAGE_MAX}"
+        f" AND ({seen}) ORDER BY d.seq DESC LIMIT {DOSSIERS_A_PAGE_MAX}"
     )
     return [_dossier(row) for row in tx.execute(_select(sql, values), {"sha256": sha256, **values})]
 
@@ -306,22 +326,24 @@ class Filter(Struct, frozen=True, kw_only=True):
 
 def dossiers(tx: sa.Connection, scope: Scope, asked: Filter, after: int, limit: int) -> list[Dossier]:
     """A page of what the caller may see, in commit order, after number `after`."""
-    condition, values = _visible(scope, "d")
+    conditions, values = _visible(scope, "d")
+    further = ""
     for name, value in msgspec.structs.asdict(asked).items():
         if value is not UNSET:
-            condition += f" AND d.{name} = :{name}"
+            further += f" AND d.{name} = :{name}"
             values[name] = value
-    sql = f"SELECT {_DOSSIER} FROM dossier d WHERE d.seq > :after AND {condition} ORDER BY d.seq LIMIT :limit"  # noqa: S608 - names are ours
     values |= {"after": after, "limit": min(limit, DOSSIERS_A_PAGE_MAX)}
-    return [_dossier(row) for row in tx.execute(_select(sql, values), values)]
+    rows = tx.execute(_select(_page(_DOSSIER, "dossier d", conditions, further), values), values)
+    return [_dossier(row) for row in rows]
 
 
 def events(tx: sa.Connection, scope: Scope, after: int, dossier_id: str | None = None) -> list[Event]:
     """A page of the facts that the caller may see, in commit order, after number `after`."""
-    condition, values = _visible(scope, "e")
+    conditions, values = _visible(scope, "e")
+    further = ""
     if dossier_id is not None:
-        condition += " AND e.dossier = :dossier"
+        further = " AND e.dossier = :dossier"
         values["dossier"] = dossier_id
-    sql = f"SELECT {_EVENT} FROM event e WHERE e.seq > :after AND {condition} ORDER BY e.seq LIMIT :limit"  # noqa: S608 - names are ours
-    rows = tx.execute(_select(sql, values), {"after": after, "limit": EVENTS_A_PAGE_MAX, **values})
+    values |= {"after": after, "limit": EVENTS_A_PAGE_MAX}
+    rows = tx.execute(_select(_page(_EVENT, "event e", conditions, further), values), values)
     return [msgspec.convert(dict(row._mapping), Event) for row in rows]  # noqa: SLF001

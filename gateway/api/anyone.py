@@ -77,7 +77,7 @@ async def health() -> dict[str, str]:
 
 @get("/ready", summary="Can dossiers be accepted now?")
 async def ready(house: NamedDependency[House]) -> Response[dict[str, Any]]:
-    """503 while the database or the store is away."""
+    """503 while the database is away. A store that is away is told to whoever submits: asking it here would cost it."""
 
     def look() -> int:
         with house.database.read() as tx:

@@ -52,14 +52,25 @@ class Limits(Struct, frozen=True, kw_only=True):
     bytes_max: int
     idle_s: float
     bytes_per_s_min: int
-    spool: Path
 
 
-class Body(Struct, frozen=True):
-    """A body that arrived whole."""
+class Body:
+    """A body that arrived whole. A large one waits in a file without a name until `content` is asked for."""
 
-    content: bytes
-    sha256: bytes
+    def __init__(self, sha256: bytes, size_bytes: int, chunks: list[bytes], spool: Spool) -> None:
+        self.sha256, self.size_bytes = sha256, size_bytes
+        self._chunks, self._spool = chunks, spool
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it waits on disk."""
+        return self._spool.used
+
+    def content(self) -> bytes:
+        """Its bytes, in memory."""
+        if not self._spool.used and len(self._chunks) == 1:
+            return self._chunks[0]
+        return self._spool.read() + b"".join(self._chunks)
 
 
 class _Hash(Protocol):
@@ -73,45 +84,45 @@ def check_declared(length: bytes | None, limits: Limits) -> None:
         raise BodyTooLarge(f"{int(length)} > {limits.bytes_max} bytes.")
 
 
-async def read_body(receive: Callable[[], Awaitable[Any]], content_digest: str | None, limits: Limits) -> Body:
-    """Read a body to its end. Raises what stands above; when it raises, nothing of the body is left behind."""
+async def read_body(
+    receive: Callable[[], Awaitable[Any]], content_digest: str | None, limits: Limits, spool: Spool
+) -> Body:
+    """Read a body to its end. Raises what stands above; the caller closes the spool, whatever happens."""
     claimed = _claims(content_digest) if content_digest else []
     hashes: list[_Hash] = [hashlib.sha256(), *(_HASHES[name]() for name, _ in claimed if name != "sha-256")]
     loop = asyncio.get_running_loop()
     started = loop.time()
     chunks: list[bytes] = []
     size = 0
-    with _Spool(limits.spool) as spool:
-        try:
-            async with asyncio.timeout(limits.idle_s) as patience:
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise SenderGone(f"{size} bytes arrived.")
-                    chunk: bytes = message.get("body", b"")
-                    size += len(chunk)
-                    if size > limits.bytes_max:
-                        raise BodyTooLarge(f"> {limits.bytes_max} bytes.")
-                    for one in hashes:
-                        one.update(chunk)
-                    chunks.append(chunk)
-                    if not message.get("more_body", False):
-                        break
-                    if size > MEMORY_BYTES_MAX:
-                        spool.write(chunks)
-                        chunks.clear()
-                    # Silence is borne for a while; a steady trickle only as long as it keeps to the slowest rate.
-                    end = started + limits.idle_s + size / limits.bytes_per_s_min
-                    patience.reschedule(min(loop.time() + limits.idle_s, end))
-        except TimeoutError:
-            raise SenderSlow(f"{size} bytes arrived in {loop.time() - started:.0f} s.") from None
-        content = chunks[0] if len(chunks) == 1 and not spool.used else spool.read() + b"".join(chunks)
+    try:
+        async with asyncio.timeout(limits.idle_s) as patience:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise SenderGone(f"{size} bytes arrived.")
+                chunk: bytes = message.get("body", b"")
+                size += len(chunk)
+                if size > limits.bytes_max:
+                    raise BodyTooLarge(f"> {limits.bytes_max} bytes.")
+                for one in hashes:
+                    one.update(chunk)
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    break
+                if size > MEMORY_BYTES_MAX:
+                    spool.write(chunks)
+                    chunks.clear()
+                # Silence is borne for a while; a steady trickle only as long as it keeps to the slowest rate.
+                end = started + limits.idle_s + size / limits.bytes_per_s_min
+                patience.reschedule(min(loop.time() + limits.idle_s, end))
+    except TimeoutError:
+        raise SenderSlow(f"{size} bytes arrived in {loop.time() - started:.0f} s.") from None
     found = [one.digest() for one in hashes]
     _compare(claimed, found)
-    return Body(content, found[0])
+    return Body(found[0], size, chunks, spool)
 
 
-class _Spool:
+class Spool:
     """A file without a name for what does not fit in memory; it is gone when it is closed, also by a crash."""
 
     def __init__(self, folder: Path) -> None:
@@ -120,9 +131,11 @@ class _Spool:
 
     @property
     def used(self) -> bool:
+        """Whether anything was written to it."""
         return self._file is not None
 
     def write(self, chunks: list[bytes]) -> None:
+        """Append. Raises `SpoolFull`."""
         try:
             if self._file is None:
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -138,6 +151,7 @@ class _Spool:
             raise
 
     def read(self) -> bytes:
+        """All that was written."""
         if self._file is None:
             return b""
         self._file.seek(0)

@@ -52,8 +52,8 @@ def scope_of(caller: Caller) -> journal.Scope:
     """What of the journal the caller may see."""
     if caller.role == "operator":
         return journal.Scope(everything=True)
-    if caller.role == "office":
-        return journal.Scope(offices=tuple(sorted(caller.offices)) or ("",))
+    if caller.role == "office" and caller.offices:
+        return journal.Scope(offices=tuple(sorted(caller.offices)))
     if caller.role in ("employer", "ivan"):
         return journal.Scope(client=caller.client)
     raise Refused("forbidden", f"role {caller.role}")

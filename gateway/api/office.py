@@ -1,6 +1,7 @@
 """The back office's door: lease, extend, release, acknowledge; and the alarms that need a person."""
 
 import hashlib
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -12,13 +13,17 @@ from msgspec import Meta, Struct
 from gateway import desk
 from gateway.api import views
 from gateway.api.caller import require, require_office
+from gateway.api.problems import Refused
 from gateway.callers import Caller
 from gateway.clock import from_us, rfc3339
 from gateway.house import House
 from gateway.report import Language
-from storage import alarms
+from storage import alarms, journal
 
 LEASE_S = 300
+LOOK_AGAIN_S = 1.0
+_TAKES: dict[str, Any] = {"status_code": 200, "request_max_body_size": 64 * 1024}
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class LeaseWanted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +66,7 @@ class Released(Struct, frozen=True):
     work: str
 
 
-@post("/v1/offices/{office:str}/leases", summary="Take work", status_code=200)
+@post("/v1/offices/{office:str}/leases", summary="Take work", **_TAKES)
 async def take_leases(
     request: Request[Any, Any, Any],
     office: FromPath[str],
@@ -84,12 +89,18 @@ async def take_leases(
         left_s = until - now.timestamp()
         if handed.leased or left_s <= 0:
             return Response(_render(handed), media_type="application/json")
-        while left_s > 0 and not await house.run(_any_offered, house, office):
-            await house.watch.beyond(handed.complete_until, left_s)
+        while left_s > 0:
+            reached, is_open = await house.run(_look, house, office)
+            if is_open:
+                break
+            if house.watch.stopped:
+                return Response(_render(handed), media_type="application/json")
+            # A lease that runs out is no new fact until somebody looks: look again soon.
+            await house.watch.beyond(reached, min(left_s, LOOK_AGAIN_S))
             left_s = until - house.clock.now().timestamp()
 
 
-@post("/v1/leases/{lease:str}/acknowledge", summary="The office has the dossier", status_code=200)
+@post("/v1/leases/{lease:str}/acknowledge", summary="The office has the dossier", **_TAKES)
 async def acknowledge(
     lease: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> Acknowledged:
@@ -99,7 +110,7 @@ async def acknowledge(
     return Acknowledged(dossier.id, dossier.state)
 
 
-@post("/v1/leases/{lease:str}/extend", summary="Hold work longer", status_code=200)
+@post("/v1/leases/{lease:str}/extend", summary="Hold work longer", **_TAKES)
 async def extend(
     lease: FromPath[str], data: JSONBody[Longer], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> Extended:
@@ -110,7 +121,7 @@ async def extend(
     return Extended(lease, rfc3339(from_us(leased.work.lease_until_us or 0)))
 
 
-@post("/v1/leases/{lease:str}/release", summary="Give work back", status_code=200)
+@post("/v1/leases/{lease:str}/release", summary="Give work back", **_TAKES)
 async def release(
     lease: FromPath[str], data: JSONBody[GivenBack], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> Released:
@@ -134,7 +145,7 @@ async def list_alarms(
     return await house.run(look)
 
 
-@post("/v1/dossiers/{dossier:str}/revive", summary="Offer dead work again", status_code=200)
+@post("/v1/dossiers/{dossier:str}/revive", summary="Offer dead work again", **_TAKES)
 async def revive(
     dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> dict[str, bool]:
@@ -143,9 +154,9 @@ async def revive(
     return {"offered": await house.run(desk.revive, house.database, dossier, caller.client, house.clock.now())}
 
 
-def _any_offered(house: House, office: str) -> bool:
+def _look(house: House, office: str) -> tuple[int, bool]:
     with house.database.read() as tx:
-        return desk.is_any_offered(tx, office)
+        return journal.head(tx), desk.is_any_open(tx, office, house.clock.now())
 
 
 def _render(handed: desk.Handed) -> bytes:
@@ -156,6 +167,8 @@ def _once(request: Request[Any, Any, Any], office: str, wanted: LeaseWanted) -> 
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
+    if not _KEY.fullmatch(key):
+        raise Refused("bad-request", "Idempotency-Key: 1–255 visible ASCII.")
     return desk.Once(
         key, hashlib.sha256(b"leases\0" + office.encode() + b"\0" + msgspec.json.encode(wanted)).digest(), _render
     )

@@ -16,10 +16,11 @@ from msgspec import Struct
 
 from gateway import ids
 from gateway.api import views
-from gateway.api.body import Body, Limits, check_declared, read_body
+from gateway.api.body import Body, Spool, check_declared, read_body
 from gateway.api.caller import allowance_headers, identify, language_of, require
 from gateway.api.problems import Answer, Refused, RefusedDossier, answer_of, answer_with, problem_of
 from gateway.clock import from_us, rfc3339
+from gateway.faults import log_fault
 from gateway.judge import Filing, Submission
 from gateway.report import (
     FindingShown,
@@ -53,17 +54,24 @@ async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], A
     language = language_of(_text(headers.get(b"accept-language")))
     correlation = ids.correlation_id()
     try:
-        # (2) The clock is read once.
-        now = house.clock.now()
         # (1) The caller is known; the body is streamed, hashed on the way, under a limit.
-        caller, allowance = await identify(house, _text(headers.get(b"authorization")), "business", now)
+        authorization = _text(headers.get(b"authorization"))
+        caller, allowance = await identify(house, authorization, "business", house.clock.now())
         require(caller, "employer", "ivan")
         batch = _batch(scope["query_string"])
-        body = await receive_body(house, headers, receive)
-        submission = Submission(
-            content=body.content, sha256=body.sha256, submitter=caller.client, received_at=now, batch=batch
-        )
-        settled = await house.intake.receive(submission, caller)
+        with Spool(house.spool) as spool:
+            body = await receive_body(house, headers, receive, spool)
+            # (2) The line's clock is read once, when the dossier is wholly here: that is its time of receipt.
+            received_at = house.clock.now()
+            async with house.room_for(body.is_large):
+                submission = Submission(
+                    content=body.content(),
+                    sha256=body.sha256,
+                    submitter=caller.client,
+                    received_at=received_at,
+                    batch=batch,
+                )
+                settled = await house.intake.receive(submission, caller)
         answer = _answer(settled, language, correlation)
         answer.headers.extend(allowance_headers(allowance))
         _log(caller, answer.status, correlation, body)
@@ -72,27 +80,22 @@ async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], A
         # A sender whose body was not read to its end cannot go on with this connection.
         answer.headers.append((b"connection", b"close"))
         if answer.status == 500:  # noqa: PLR2004
-            _FAULTS.exception("fault %s", correlation)
+            log_fault(_FAULTS, f"fault {correlation}", error)
         _LOG.info("submit status=%d correlation=%s refused=%s", answer.status, correlation, type(error).__name__)
     return answer
 
 
-async def receive_body(house: House, headers: Mapping[bytes, bytes], receive: Callable[[], Awaitable[Any]]) -> Body:
+async def receive_body(
+    house: House, headers: Mapping[bytes, bytes], receive: Callable[[], Awaitable[Any]], spool: Spool
+) -> Body:
     """The dossier's bytes. Raises what `api.body` raises, and 415."""
     media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if media_type not in MEDIA_TYPES:
         raise Refused("media-type", f"Content-Type: {media_type.decode('latin-1') or '(none)'}.")
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Refused("media-type", "Content-Encoding.")
-    settings = house.settings
-    limits = Limits(
-        bytes_max=settings.body_bytes_max,
-        idle_s=settings.body_idle_s,
-        bytes_per_s_min=settings.body_bytes_per_s_min,
-        spool=settings.home_path / "spool",
-    )
-    check_declared(headers.get(b"content-length"), limits)
-    return await read_body(receive, _text(headers.get(b"content-digest")), limits)
+    check_declared(headers.get(b"content-length"), house.limits)
+    return await read_body(receive, _text(headers.get(b"content-digest")), house.limits, spool)
 
 
 def _answer(settled: Settled, language: Language, correlation: str) -> Answer:
@@ -139,7 +142,7 @@ def _log(caller: Caller, status: int, correlation: str, body: Body) -> None:
     if _LOG.isEnabledFor(logging.INFO):
         _LOG.info(
             "submit status=%d correlation=%s client=%s sha256=%s size_bytes=%d",
-            status, correlation, caller.client, body.sha256.hex(), len(body.content),
+            status, correlation, caller.client, body.sha256.hex(), body.size_bytes,
         )  # fmt: skip
 
 
@@ -157,11 +160,14 @@ async def check(
     house: House, caller: Caller, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], language: Language
 ) -> bytes:
     """Judge a dossier and keep nothing. Raises what `receive_body` raises."""
-    body = await receive_body(house, dict(scope["headers"]), receive)
-    submission = Submission(
-        content=body.content, sha256=body.sha256, submitter=caller.client, received_at=house.clock.now()
-    )
-    outcome = await house.intake.judge(submission, caller)
+    with Spool(house.spool) as spool:
+        body = await receive_body(house, dict(scope["headers"]), receive, spool)
+        received_at = house.clock.now()
+        async with house.room_for(body.is_large):
+            submission = Submission(
+                content=body.content(), sha256=body.sha256, submitter=caller.client, received_at=received_at
+            )
+            outcome = await house.intake.judge(submission, caller)
     return msgspec.json.encode(checked(outcome, language))
 
 

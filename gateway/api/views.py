@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Received(Struct, frozen=True, kw_only=True):
-    """The answer to an accepted dossier, the same at every time of asking."""
+    """The answer to an accepted dossier. Only `state` moves on; the receipt is the same at every time of asking."""
 
     dossier: str
     receipt_number: str
@@ -146,7 +146,7 @@ class AlarmShown(Struct, frozen=True, kw_only=True):
 
 
 def received(dossier: journal.Dossier) -> bytes:
-    """The answer to an accepted dossier: from what was kept, so that it is the same at every time of asking."""
+    """The answer to an accepted dossier, from what was kept."""
     return msgspec.json.encode(
         Received(
             dossier=dossier.id,

@@ -29,12 +29,16 @@ CREATE TABLE token (
   expires_at_us BIGINT NOT NULL
 );
 
+CREATE INDEX token_end ON token (expires_at_us);
+
 CREATE TABLE assertion (
   client TEXT NOT NULL REFERENCES client (id),
   jti TEXT NOT NULL,
   expires_at_us BIGINT NOT NULL,
   PRIMARY KEY (client, jti)
 );
+
+CREATE INDEX assertion_end ON assertion (expires_at_us);
 
 CREATE TABLE quota (
   client TEXT NOT NULL,
@@ -43,6 +47,8 @@ CREATE TABLE quota (
   used BIGINT NOT NULL,
   PRIMARY KEY (client, budget, minute)
 );
+
+CREATE INDEX quota_end ON quota (minute);
 
 CREATE TABLE idempotency (
   client TEXT NOT NULL,
@@ -53,6 +59,8 @@ CREATE TABLE idempotency (
   at_us BIGINT NOT NULL,
   PRIMARY KEY (client, key)
 );
+
+CREATE INDEX idempotency_end ON idempotency (at_us);
 
 CREATE TABLE unit (
   code TEXT NOT NULL,
@@ -101,6 +109,10 @@ CREATE INDEX dossier_batch ON dossier (unit, procedure, period, batch, seq) WHER
 CREATE INDEX dossier_of_unit ON dossier (unit, seq);
 
 CREATE INDEX dossier_of_submitter ON dossier (submitter, seq);
+
+CREATE INDEX dossier_of_office ON dossier (competent_office, seq);
+
+CREATE UNIQUE INDEX dossier_in_order ON dossier (seq);
 
 CREATE TABLE part (
   dossier TEXT NOT NULL REFERENCES dossier (id),

@@ -111,10 +111,22 @@ def bars(measured: Measured) -> list[Bar]:
 
     m = measured
     add("naive", "dossiers/s against the naive stack", lambda kind: m.times("naive", kind), most=False, unit="×")
-    add("competent", "dossiers/s against the competent stack", lambda kind: m.times("competent", kind), most=False, unit="×")
+    add(
+        "competent",
+        "dossiers/s against the competent stack",
+        lambda kind: m.times("competent", kind),
+        most=False,
+        unit="×",
+    )
     add("floor", "server CPU over the floor", m.over_the_floor, most=True, unit="×")
     add("verification", "verification alone over its primitives", m.verification, most=True, unit="×")
-    add("p99", "p99, 32 connections, saturated", lambda kind: m.of("motcua", kind, lambda t: t.p99_ms), most=True, unit=" ms")
+    add(
+        "p99",
+        "p99, 32 connections, saturated",
+        lambda kind: m.of("motcua", kind, lambda t: t.p99_ms),
+        most=True,
+        unit=" ms",
+    )
     add("fsyncs", "fsyncs a dossier", lambda kind: m.fsyncs.get(("motcua", kind)), most=True, unit="")
     found.append(Bar("memory (PSS), 2 workers", "10", 160, None, True, " MiB", m.memory_mib))
     found.append(Bar("memory, eight 2 MB dossiers at once", "pdf", 300, None, True, " MiB", m.memory_large_mib))

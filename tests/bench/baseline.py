@@ -34,7 +34,8 @@ from tests.bench import declared
 SCHEMA = """
 CREATE TABLE client (token_sha256 BLOB PRIMARY KEY, name TEXT, requests_per_minute_max INTEGER, ends_at INTEGER);
 CREATE TABLE client_unit (client TEXT, unit TEXT, PRIMARY KEY (client, unit));
-CREATE TABLE unit (code TEXT, tax_code TEXT, office TEXT, valid_from TEXT, valid_to TEXT, PRIMARY KEY (code, valid_from));
+CREATE TABLE unit (code TEXT, tax_code TEXT, office TEXT, valid_from TEXT, valid_to TEXT,
+  PRIMARY KEY (code, valid_from));
 CREATE TABLE dossier (id TEXT PRIMARY KEY, sha256 BLOB UNIQUE, size INTEGER, client TEXT, unit TEXT, procedure TEXT,
   period TEXT, batch INTEGER, received_at TEXT, office TEXT, due_at TEXT, path TEXT, wrapped_key BLOB, report TEXT,
   receipt TEXT);
@@ -87,13 +88,18 @@ class Baseline:
         self._verify, self._schema_faults = verify, schema_faults
         self._forms, self._procedures = declared.forms(), declared.procedures()
         self._vault = home / "vault"
-        self._database, self._writer = _connected(home), _connected(home)
+        self._database, self.writer = _connected(home), _connected(home)
         self._turn = threading.Lock()
         self._master = AESGCM((home / "master.key").read_bytes())
         key = load_pem_private_key((home / "seal.pem").read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         self._seal = key
         self._used: dict[tuple[str, int], int] = {}
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+        self.writer.close()
 
     def client(self, authorization: str | None) -> str:
         """The client behind a bearer token, its budget reduced by one request."""
@@ -130,11 +136,11 @@ class Baseline:
             raise Unwelcome(422, "a DTD")
         envelope = self._verify(content, declared.ENVELOPE_SIGNATURE)
         root = envelope.root
+        if faults := self._schema_faults(root, self._forms["Hoso"]):
+            raise Unwelcome(422, *faults)
         head = {child.tag: child.text or "" for part in root.iterfind("NoiDung/*") for child in part}
         unit = self._unit(client, head, now.date())
-        faults = self._schema_faults(root, self._forms["Hoso"])
-        signers, parts, more = self._files(root, head)
-        faults += more
+        signers, parts, faults = self._files(root, head)
         tax_codes = [unit["tax_code"]]
         if head["MaSoThue"] != unit["tax_code"] or not mst.is_valid(head["MaSoThue"]):
             faults.append("MaSoThue is not the unit's")
@@ -154,8 +160,8 @@ class Baseline:
         if speaks.fetchone() is None:
             raise Unwelcome(403)
         row = self._database.execute(
-            "SELECT tax_code, office FROM unit WHERE code = ? AND valid_from <= ? AND (valid_to IS NULL OR valid_to >= ?)"
-            " ORDER BY valid_from DESC LIMIT 1",
+            "SELECT tax_code, office FROM unit WHERE code = ? AND valid_from <= ?"
+            " AND (valid_to IS NULL OR valid_to >= ?) ORDER BY valid_from DESC LIMIT 1",
             (code, on.isoformat(), on.isoformat()),
         ).fetchone()
         if row is None:
@@ -192,11 +198,12 @@ class Baseline:
                 faults.append(f"{name}: {code} is not allowed")
             if code == procedure.attachment_code:
                 faults += _faults_of_attachment(content, name, kind, procedure)
-            else:
+            elif code in self._forms:
                 form = self._forms[code]
                 signed = self._verify(content, form.signature_path)
                 signers.append(signed)
-                faults += self._schema_faults(signed.root, form) + declared.faults_of_rows(signed.root, form)
+                # Rows are looked at when the schema has been satisfied: their texts can be read then.
+                faults += self._schema_faults(signed.root, form) or declared.faults_of_rows(signed.root, form)
                 roots[code] = signed.root
             digest = hashlib.sha256(content).hexdigest()
             parts.append({"form": code, "name": name, "size": len(content), "sha256": digest})
@@ -227,20 +234,31 @@ class Baseline:
         same = (unit["code"], head["MaThuTuc"], head["KyKeKhai"])
         due_at = _due(now, self._procedures[head["MaThuTuc"]].days).isoformat()
         report = json.dumps({"verdict": "TOTAL-PASSED", "certificate": certificate, "parts": parts})
-        with self._turn, self._writer:
-            self._writer.execute("BEGIN IMMEDIATE")
-            (last,) = self._writer.execute(
+        with self._turn, self.writer:
+            self.writer.execute("BEGIN IMMEDIATE")
+            (last,) = self.writer.execute(
                 "SELECT coalesce(max(batch), 0) FROM dossier WHERE unit = ? AND procedure = ? AND period = ?", same
             ).fetchone()
             receipt = self._sealed(
                 {
-                    "receipt": dossier, "received_at": now.isoformat(), "sha256": sha256.hex(), "size": len(content),
-                    "procedure": same[1], "unit": same[0], "tax_code": unit["tax_code"], "period": same[2],
-                    "batch": last + 1, "submitter": client, "signer": certificate,
-                    "verdict": "TOTAL-PASSED", "competent_office": unit["office"], "due_at": due_at, "parts": parts,
-                }  # fmt: skip
+                    "receipt": dossier,
+                    "received_at": now.isoformat(),
+                    "sha256": sha256.hex(),
+                    "size": len(content),
+                    "procedure": same[1],
+                    "unit": same[0],
+                    "tax_code": unit["tax_code"],
+                    "period": same[2],
+                    "batch": last + 1,
+                    "submitter": client,
+                    "signer": certificate,
+                    "verdict": "TOTAL-PASSED",
+                    "competent_office": unit["office"],
+                    "due_at": due_at,
+                    "parts": parts,
+                }
             )
-            self._writer.execute(
+            self.writer.execute(
                 "INSERT INTO dossier VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (dossier, sha256, len(content), client, *same, last + 1, now.isoformat(), unit["office"], due_at,
                  path.name, nonce + self._master.encrypt(nonce, key, sha256), report, receipt),

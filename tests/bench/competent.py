@@ -1,4 +1,4 @@
-"""The competent stack: Litestar, libxml2's XSD, signxml used as frugally as it lets itself, an fsynced file and a row."""
+"""The competent stack: Litestar, libxml2's XSD, signxml used as frugally as it allows, an fsynced file and a row."""
 
 import asyncio
 import os

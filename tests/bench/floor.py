@@ -90,9 +90,7 @@ class Floor:
         began = _CLOCK()
         hashlib.sha256(content).digest()
         self._took("sha256-raw", began)
-        envelope = self._document(content, "Hoso", key)
-        for file in envelope.iterfind(_CONTENT):
-            code, text = file.findtext("MaToKhai") or "", file.findtext("NoiDungFile") or ""
+        for code, text in self._document(content, "Hoso", key):
             began = _CLOCK()
             inside = binascii.a2b_base64(text, strict_mode=True)
             self._took("base64", began)
@@ -102,7 +100,8 @@ class Floor:
         decode_dss_signature(self._seal.sign(msgspec.json.encode(_RECEIPT), _ES256))
         self._took("receipt", began)
 
-    def _document(self, content: bytes, form: str, key: rsa.RSAPublicKey) -> etree._Element:
+    def _document(self, content: bytes, form: str, key: rsa.RSAPublicKey) -> list[tuple[str, str]]:
+        """One document; returns the codes and texts of the files inside."""
         began = _CLOCK()
         root: etree._Element = etree.fromstring(content, _PARSER)
         self._took("parse", began)
@@ -131,7 +130,15 @@ class Floor:
         self._took("xsd", began)
         if not valid:
             raise AssertionError(f"the floor finds fault with {form}")
-        return root
+        files = [
+            (file.findtext("MaToKhai") or "", file.findtext("NoiDungFile") or "") for file in root.iterfind(_CONTENT)
+        ]
+        del signature, signed_info, place
+        # To free the tree belongs to parsing: whoever parses must.
+        began = _CLOCK()
+        del root
+        self._took("parse", began)
+        return files
 
     def _durable_us(self) -> float:
         """A segment written and synced, and a row each in one SQLite transaction (WAL, FULL), in rounds of ROUND."""

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from gateway.app import Door, build
@@ -59,7 +60,7 @@ def main() -> None:
     home.mkdir(parents=True)
     token, environment = MOTCUA.furnish(home, MOTCUA)
     # A line is logged for every request, as in service; nobody reads it here.
-    with open(os.devnull, "wb") as nowhere:
+    with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
     door = build(load({**os.environ, **environment}))
     third = count // 3
@@ -76,7 +77,9 @@ def main() -> None:
     shutil.rmtree(home)
     rows = []
     for (file, line, name), (_, calls, own, below, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
-        rows.append((1e6 * own / third, 1e6 * below / third, calls / third, f"{file.rpartition('/motcua/')[2]}:{line} {name}"))
+        rows.append(
+            (1e6 * own / third, 1e6 * below / third, calls / third, f"{file.rpartition('/motcua/')[2]}:{line} {name}")
+        )
     print("  own µs  with callees  calls  function")
     for own, below, calls, name in sorted(rows, reverse=True)[:SHOWN]:
         print(f"{own:8.1f}  {below:12.1f}  {calls:5.1f}  {name[-90:]}")

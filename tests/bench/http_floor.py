@@ -1,4 +1,4 @@
-"""The least that HTTP can cost under uvicorn: a bare ASGI function that reads a body and answers as much as a receipt."""
+"""The least that HTTP can cost under uvicorn: a bare ASGI function, an answer as long as a receipt."""
 
 from typing import Any
 

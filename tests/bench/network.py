@@ -1,4 +1,4 @@
-"""The servers that the gateway is measured on besides its embedded default: PostgreSQL and an S3 store, real, fsyncing."""
+"""The real servers beside which the embedded default is measured: PostgreSQL and an S3 store, both fsyncing."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -40,8 +40,6 @@ def servers() -> Iterator[Callable[[], Stack]]:
             admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             client.create_bucket(Bucket=name)
             database = urlsplit(server)._replace(path=f"/{name}").geturl()
-            return on_network(
-                database, f"s3://{name}?endpoint={store.url}&region=us-east-1&credentials={credentials}"
-            )
+            return on_network(database, f"s3://{name}?endpoint={store.url}&region=us-east-1&credentials={credentials}")
 
         yield fresh

@@ -11,16 +11,19 @@ from tests.bench.stacks import WORKERS
 
 def written(measured: Measured, *, command: str, begun: str, load: float) -> str:
     """RESULTS.md."""
-    return "\n\n".join(
-        [
-            "# Results\n\nWritten by `make bench`; not by hand. What is measured, and how, stands in README.md.",
-            _where(command, begun, load),
-            _bars(measured),
-            _stacks(measured),
-            _floor(measured),
-            _beside(measured),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Results\n\nWritten by `make bench`; not by hand. What is measured, and how, stands in README.md.",
+                _where(command, begun, load),
+                _bars(measured),
+                _stacks(measured),
+                _floor(measured),
+                _beside(measured),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _where(command: str, begun: str, load: float) -> str:
@@ -32,9 +35,7 @@ def _where(command: str, begun: str, load: float) -> str:
 
 def _bars(measured: Measured) -> str:
     rows = [bar.row for bar in bars.bars(measured)]
-    return "\n".join(
-        ["## Bars\n", "| | dossier | bar | aim | measured | |", "|---|---|---:|---:|---:|---|", *rows]
-    )
+    return "\n".join(["## Bars\n", "| | dossier | bar | aim | measured | |", "|---|---|---:|---:|---:|---|", *rows])
 
 
 def _stacks(measured: Measured) -> str:
@@ -56,7 +57,8 @@ def _stacks(measured: Measured) -> str:
     return "\n".join(
         [
             "## Stacks, medians of the rounds\n",
-            "| stack | dossier | rounds | dossiers/s | least…most | p50 ms | p99 ms | server CPU µs | generator CPU µs | PSS MiB | fsyncs |",
+            "Latencies are in ms; `server` and `generator` are µs of CPU a dossier; MiB is PSS.\n",
+            "| stack | dossier | rounds | dossiers/s | least…most | p50 | p99 | server | generator | MiB | fsyncs |",
             "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
             *rows,
         ]
@@ -79,9 +81,13 @@ def _floor(measured: Measured) -> str:
     rows = [line("size of a dossier", sizes)] + [line(name, of(name)) for name in OF_THE_FLOOR]
     http = [measured.of("http", kind, lambda told: told.cpu_us) or 0 for kind in kinds]
     rows.append(line("HTTP (uvicorn, raw ASGI)", [f"{one:.0f}" for one in http]))
-    sums = [median(one.floor_us for one in measured.floors[kind]) + bare for kind, bare in zip(kinds, http, strict=True)]
+    sums = [
+        median(one.floor_us for one in measured.floors[kind]) + bare for kind, bare in zip(kinds, http, strict=True)
+    ]
     rows.append(line("**the floor**", [f"**{one:.0f}**" for one in sums]))
-    rows.append(line("the gateway's server CPU", [f"{measured.of('motcua', k, lambda t: t.cpu_us) or 0:.0f}" for k in kinds]))
+    rows.append(
+        line("the gateway's server CPU", [f"{measured.of('motcua', k, lambda t: t.cpu_us) or 0:.0f}" for k in kinds])
+    )
     over = [measured.over_the_floor(kind) for kind in kinds]
     rows.append(line("… over the floor", ["" if one is None else f"{one:.2f}×" for one in over]))
     primitives = [

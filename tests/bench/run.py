@@ -167,7 +167,7 @@ def main() -> None:
     command = "make bench" if sys.argv[1:] == [] else f"python -m tests.bench.run {' '.join(sys.argv[1:])}"
     text = report.written(measured, command=command, begun=f"{begun:%Y-%m-%d %H:%M} UTC", load=load)
     print("\n" + text)
-    if not asked.quick:
+    if plan.rounds >= ROUNDS_MIN:
         RESULTS.write_text(text, encoding="utf-8")
     missed = [bar for bar in bars.bars(measured) if bar.verdict == "MISSED"]
     print(f"{len(missed)} bars missed" if missed else "no bar missed")

@@ -18,7 +18,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from msgspec import Struct
 
@@ -114,15 +117,22 @@ def _accepted_by_gateway(home: Path, stack: Stack) -> int:
 
 
 def _furnish_baseline(home: Path, _stack: Stack) -> tuple[str, dict[str, str]]:
-    trust = Pool().trust
-    (home / "authorities.pem").write_bytes(b"".join(path.read_bytes() for path in sorted(trust.glob("*.pem"))))
+    pems = [path.read_bytes() for path in sorted(Pool().trust.glob("*.pem"))]
+    token = furnish_baseline(home, *map(x509.load_pem_x509_certificate, pems))
+    return token, {"BENCH_HOME": str(home)}
+
+
+def furnish_baseline(home: Path, *authorities: x509.Certificate) -> str:
+    """Give a baseline its keys, its database with units and one client, and whom it trusts; returns the token."""
+    (home / "authorities.pem").write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in authorities))
     (home / "master.key").write_bytes(os.urandom(32))
     key = ec.generate_private_key(ec.SECP256R1())
     (home / "seal.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (home / "vault").mkdir()
     token = secrets.token_urlsafe(32)
     ends_at = int((datetime.now(UTC) + timedelta(seconds=TOKEN_LIFE_S)).timestamp())
-    with sqlite3.connect(home / "baseline.sqlite") as database:
+    database = sqlite3.connect(home / "baseline.sqlite")
+    with database:
         database.executescript(baseline.SCHEMA)
         row = (hashlib.sha256(token.encode()).digest(), "bench", REQUESTS_A_MINUTE_MAX, ends_at)
         database.execute("INSERT INTO client VALUES (?, ?, ?, ?)", row)
@@ -131,7 +141,7 @@ def _furnish_baseline(home: Path, _stack: Stack) -> tuple[str, dict[str, str]]:
         rows = [(one.code, one.tax_code, one.office, "2025-07-01") for one in known]
         database.executemany("INSERT INTO unit VALUES (?, ?, ?, ?, NULL)", rows)
     database.close()
-    return token, {"BENCH_HOME": str(home)}
+    return token
 
 
 def _accepted_by_baseline(home: Path, _stack: Stack) -> int:
@@ -260,9 +270,6 @@ class Running:
         seal = self.home / "seal.pem"
         if self.stack.furnish is _furnish_gateway:
             return open_jws(receipt, load_seal_key(seal).public_jwk())
-        from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-        from cryptography.hazmat.primitives.hashes import SHA256
-
         head, payload, signature = receipt.split(".")
         raw = base64.urlsafe_b64decode(signature + "==")
         key: Any = load_pem_private_key(seal.read_bytes(), None)

@@ -3,12 +3,18 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway.callers import ROLES, Role
+from gateway.clock import VIETNAM
+from gateway.judge import Known, Opened, Submission, judge, open_dossier
+from gateway.settle import settle
+from storage import register
 from tests.databases import database_url
 from tests.gateway.inhouse import (
     OFFICE,
@@ -136,7 +142,7 @@ DOORS: list[tuple[str, str, set[Role]]] = [
     ("GET", "/v1/dossiers", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x/receipt", {"employer", "ivan", "office", "operator"}),
-    ("GET", "/v1/dossiers/d-x/content", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/content", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/events", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/events", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/receipts?sha256=" + "0" * 64, {"employer", "ivan"}),
@@ -194,6 +200,73 @@ def test_checking_judges_and_keeps_nothing(gateway: Inhouse) -> None:
     assert {finding["code"] for finding in bad.json()["findings"]} >= {"procedure-unknown"}
     assert gateway("GET", "/ready").json()["committed"] == 0
     assert gateway("GET", "/v1/dossiers", employer).json()["dossiers"] == []
+
+
+def test_an_office_client_without_offices_sees_nothing(gateway: Inhouse) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office")
+    gateway("POST", "/v1/dossiers", employer, content=b"<Hoso/>")
+    for path in ("/v1/dossiers", "/v1/events", "/v1/dossiers?state=refused"):
+        answer = gateway("GET", path, office)
+        assert (answer.status_code, problem(answer)) == (403, "forbidden")
+    other = gateway.bearer("office", offices=[OFFICE])
+    assert gateway("GET", "/v1/dossiers?state=refused", other).json()["dossiers"] == []
+
+
+def test_who_calls_is_asked_before_the_body_is_read(gateway: Inhouse) -> None:
+    answer = gateway("POST", f"/v1/offices/{OFFICE}/leases", content=b"{bad")
+    assert (answer.status_code, problem(answer)) == (401, "unauthorized")
+    office = gateway.bearer("office", offices=[OFFICE])
+    large = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, content=b" " * 70_000)
+    assert large.status_code == 413
+    for key in ("", "x" * 256, "ô"):
+        headers = {"idempotency-key": key.encode()}
+        answer = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={}, headers=headers)
+        assert (answer.status_code, problem(answer)) == (400, "bad-request"), key
+
+
+def test_head_is_get_without_a_body(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    for path in ("/v1/dossiers", f"/v1/dossiers/{told['dossier']}/content", "/health"):
+        whole, head = gateway("GET", path, employer), gateway("HEAD", path, employer)
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        assert head.headers["content-length"] == whole.headers["content-length"]
+
+
+def test_a_dossier_is_received_when_it_is_wholly_here(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    content = a_dossier()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield content[:100]
+        gateway.clock.advance(3600)
+        yield content[100:]
+
+    began = gateway.clock.now()
+
+    async def submit() -> httpx.Response:
+        return await gateway.ask("POST", "/v1/dossiers", employer, content=slowly())
+
+    told = gateway.asked(submit()).json()
+    received = datetime.fromisoformat(told["received_at"])
+    assert received >= began + timedelta(seconds=3600)
+
+
+def test_a_round_that_spans_midnight_is_numbered_by_each_day(gateway: Inhouse) -> None:
+    house, now = gateway.house, gateway.clock.now()
+    client, _ = gateway.client("ivan", units=[UNIT])
+    midnight = datetime(2026, 3, 3, tzinfo=VIETNAM)
+    assert now < midnight
+    filings = []
+    for seed, at in enumerate((midnight - timedelta(seconds=1), midnight, midnight - timedelta(seconds=1))):
+        content = a_dossier(seed, employees=1)
+        sha256 = hashlib.sha256(content).digest()
+        opened = open_dossier(Submission(content=content, sha256=sha256, submitter=client, received_at=at))
+        assert isinstance(opened, Opened)
+        known = Known(unit=register.unit_at(house.database, UNIT, at.date()), may_speak=True)
+        filings.append(judge(opened, known, house.tables))
+    numbers = [one.dossier.statement_number for one in settle(filings, house.stores, house.tables)]
+    assert numbers == ["G00.01-20260302-0000001", "G00.01-20260303-0000001", "G00.01-20260302-0000002"]
 
 
 def test_a_long_poll_wakes_when_another_caller_commits(gateway: Inhouse) -> None:

@@ -45,8 +45,8 @@ def test_the_signer_must_be_the_unit(gateway: Inhouse, token: str) -> None:
 
 
 def test_every_form_must_be_signed_by_the_unit(gateway: Inhouse, token: str) -> None:
-    from signing.sign import sign as sign_place  # noqa: PLC0415
-    from tests.gateway.inhouse import pki  # noqa: PLC0415
+    from signing.sign import sign as sign_place
+    from tests.gateway.inhouse import pki
 
     forms_by_another = a_dossier(holder="other")
     start, end = forms_by_another.index(b"<CKy_Dvi>"), forms_by_another.index(b"</CKy_Dvi>")
@@ -75,9 +75,9 @@ def test_a_unit_outside_the_register_is_refused(gateway: Inhouse, token: str) ->
 
 def test_a_form_that_calls_itself_something_else_is_still_judged(gateway: Inhouse, token: str) -> None:
     """A form's code decides; a file name or kind that lies does not get an unsigned form past the signatures."""
-    from schemas.sample import make_dossier  # noqa: PLC0415
-    from signing.sign import sign as sign_place  # noqa: PLC0415
-    from tests.gateway.inhouse import pki  # noqa: PLC0415
+    from schemas.sample import make_dossier
+    from signing.sign import sign as sign_place
+    from tests.gateway.inhouse import pki
 
     now = gateway.clock.now()
     raw = make_dossier(
@@ -105,6 +105,25 @@ def test_a_first_registration_may_come_from_a_unit_not_yet_known(gateway: Inhous
     assert gateway("GET", f"/v1/dossiers/{told['dossier']}", other).status_code == 404
 
 
+def test_first_registrations_of_strangers_do_not_follow_one_another(gateway: Inhouse) -> None:
+    first, second = gateway.bearer("ivan"), gateway.bearer("employer")
+    gateway("POST", "/v1/dossiers", first, content=a_dossier(procedure="04"))
+    other = a_dossier(procedure="04", tax_code=OTHER_TAX_CODE, holder="other")
+    told = gateway("POST", "/v1/dossiers?batch=1", second, content=other).json()
+    assert (told["batch"], told["follows"]) == (1, None)
+
+
+def test_a_dossier_of_very_many_files_is_told_so_and_judged_no_further(gateway: Inhouse, token: str) -> None:
+    one = b"<FileToKhai><MaToKhai>D02-TS</MaToKhai><NoiDungFile>PEQwMi1UUy8+</NoiDungFile></FileToKhai>"
+    content = a_dossier().replace(b"</ToKhais>", one * 3000 + b"</ToKhais>")
+    answer = gateway("POST", "/v1/dossiers", token, content=content)
+    body = answer.json()
+    assert answer.status_code == 422
+    assert "files-too-many" in {finding["code"] for finding in body["findings"]}
+    assert len(body["findings"]) <= 501
+    assert len(body["verdict"]["signatures"]) <= 101
+
+
 def test_a_first_registration_whose_certificate_is_anothers_is_refused(gateway: Inhouse) -> None:
     stranger = gateway.bearer("ivan")
     _, code, findings = refused(gateway, stranger, a_dossier(procedure="04", holder="other"))
@@ -120,7 +139,7 @@ def test_an_envelope_that_calls_itself_a_first_registration_is_not_one(gateway: 
 
 def test_a_mangled_agency_code_goes_to_the_registered_office_with_a_warning(gateway: Inhouse, token: str) -> None:
     now = gateway.clock.now()
-    from schemas.sample import make_dossier  # noqa: PLC0415
+    from schemas.sample import make_dossier
 
     raw = make_dossier(
         "600", employees=1, seed=1, unit=UNIT, tax_code=TAX_CODE, office=OFFICE, period="03/2026", made_on=now.date()
@@ -137,7 +156,7 @@ def test_a_mangled_agency_code_goes_to_the_registered_office_with_a_warning(gate
 
 
 def test_the_register_is_asked_for_the_day_of_receipt(gateway: Inhouse, token: str) -> None:
-    from storage import register  # noqa: PLC0415
+    from storage import register
 
     with gateway.house.database.begin() as tx:
         register.put(

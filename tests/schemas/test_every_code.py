@@ -54,6 +54,7 @@ CASES = {
     "envelope-root-unknown": (lambda: judge(GOOD), "Tệp Hoso: thẻ gốc là “D02-TS”; hồ sơ điện tử phải có thẻ gốc “Hoso”."),
     "file-base64-broken": (lambda: judge(dossier(file(text="QUJD*"))), "nội dung tệp thứ 1 “D02-TS-595.xml” không phải base64 đúng: ký tự lạ “*” ở vị trí 5."),
     "file-empty": (lambda: judge(dossier(file(text=""))), "tệp thứ 1 “D02-TS-595.xml” không có nội dung."),
+    "files-too-many": (lambda: judge(dossier(*(file("CT-DK", f"tep-{n}.pdf", ".pdf", "%PDF-1.4") for n in range(101)))), "hơn 100 tệp"),
     "file-count-mismatch": (lambda: judge(dossier(file(), SoLuongFile=2)), "SoLuongFile ghi 2 tệp nhưng hồ sơ có 1 tệp."),
     "file-length-decoded": (lambda: judge(dossier(file(length=len(GOOD.encode())))), "tức độ dài sau khi giải mã; đúng ra là độ dài chuỗi base64"),
     "file-length-mismatch": (lambda: judge(dossier(file(length=7))), "DoDaiFile của “D02-TS-595.xml” là 7 nhưng chuỗi base64 dài"),

@@ -1,15 +1,17 @@
 """The journal and the register, on SQLite and on PostgreSQL."""
 
+import fcntl
 import sqlite3
 import threading
 from datetime import date
+from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
 from storage import clients, journal, register, work
-from storage.database import Database, DatabaseAway, open_database
+from storage.database import Database, DatabaseAway, Statement, open_database
 from storage.migrations import SchemaUnknown, available, migrate, missing
 from tests.databases import a_dossier, an_event, database, database_url, put_dossier
 
@@ -237,6 +239,44 @@ def test_a_database_that_is_away_is_said_to_be_away() -> None:
     with pytest.raises(DatabaseAway), opened.read():
         pass
     opened.close()
+
+
+def test_a_writer_that_hangs_holds_nobody_for_ever(tmp_path: Path) -> None:
+    """Another program keeps the queue's lock: whoever comes is told to come back, and is not kept waiting."""
+    opened = open_database(f"sqlite:///{tmp_path / 'j.sqlite'}")
+    migrate(opened)
+    with (tmp_path / "j.sqlite.turn").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(DatabaseAway, match="does not finish"), opened.begin():
+            pass
+    put_dossier(opened, "a")
+    opened.close()
+
+
+def test_threads_of_one_process_queue_too(tmp_path: Path) -> None:
+    opened = open_database(f"sqlite:///{tmp_path / 'j.sqlite'}")
+    migrate(opened)
+    threads = [threading.Thread(target=put_dossier, args=[opened, f"n{n}"]) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert seen(opened, 0) == list(range(1, 17))
+    opened.close()
+
+
+def test_a_fault_of_ours_is_not_taken_for_an_absent_database(database: Database) -> None:
+    with pytest.raises(sa.exc.DBAPIError), database.begin() as tx:
+        tx.execute(sa.text("SELECT no_such_column FROM dossier"))
+    with pytest.raises((sqlite3.Error, psycopg.Error)), database.begin() as tx:
+        Statement("SELECT no_such_column FROM dossier")(tx, {})
+
+
+def test_what_is_in_the_rows_does_not_get_into_an_exceptions_words(database: Database) -> None:
+    with pytest.raises(sa.exc.DBAPIError) as raised, database.begin() as tx:
+        tx.execute(sa.text("INSERT INTO alarm (id) VALUES (:name)"), {"name": "NGUYỄN VĂN MẪU"})
+    assert "NGUYỄN" not in str(raised.value).splitlines()[0]
+    assert "parameters: (" not in str(raised.value)
 
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "oracle://"])
