@@ -155,7 +155,7 @@ def open_envelope(
     header = _header(told, bare=bare)
     opened = _Files(form, catalogue, on)
     for number, element in enumerate(root.iterfind(f"{'NoiDung' if bare else _HEAD}/ToKhais/FileToKhai"), 1):
-        opened.take(number, element)
+        (opened.take if number <= FILES_MAX else opened.leave)(number, element)
     # First, so that it is told whatever else there is.
     found = opened.too_many + found + opened.found
     envelope = Envelope(
@@ -232,7 +232,7 @@ class _Files:
         self.too_many: list[Finding] = []
         self._names: dict[str, int] = {}
 
-    def leave(self, number: int) -> None:
+    def leave(self, number: int, _: etree._Element) -> None:
         """Count a file that is beyond the limit; the first of them is told."""
         self.count = number
         if number == FILES_MAX + 1:

@@ -211,9 +211,10 @@ def _make_whole(schema: Json) -> None:
 def _body(kind: str, body_bytes_max: int) -> Json:
     if kind == "token":
         return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _TOKEN_FORM}}}
+    most = f"{body_bytes_max} byte" if body_bytes_max % _MIB else f"{body_bytes_max // _MIB} MiB"
     told = _both(
-        f"Các byte của phong bì Hoso đã ký, đúng như đã ký; tối đa {body_bytes_max // _MIB} MiB",
-        f"the bytes of the signed envelope, just as they were signed; {body_bytes_max // _MIB} MiB at most",
+        f"Các byte của phong bì Hoso đã ký, đúng như đã ký; tối đa {most}",
+        f"the bytes of the signed envelope, just as they were signed; {most} at most",
     )
     media_types = [name.decode() for name in submit.MEDIA_TYPES]
     return {"required": True, "description": told, "content": {one: {"schema": bytes_of(one)} for one in media_types}}

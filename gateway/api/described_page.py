@@ -213,7 +213,7 @@ def _fields(schema: Json) -> str:
         )
         for name, field in schema["properties"].items()
     ]
-    return _table(("Tên (* luôn có) · Name (* always there)", "Kiểu · Type", "Ý nghĩa · Meaning"), rows)
+    return _table(("Tên (* bắt buộc) · Name (* required)", "Kiểu · Type", "Ý nghĩa · Meaning"), rows)
 
 
 def _shape(schema: Json) -> str:

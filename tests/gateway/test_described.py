@@ -1,0 +1,412 @@
+"""The interface's description of itself: whole, valid, and true of what the doors answer."""
+
+import copy
+import re
+import unicodedata
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from gateway.api import described
+from gateway.api.described_doors import AUDIENCES, DOORS
+from gateway.api.described_page import page as render
+from gateway.api.problems import KINDS
+from gateway.callers import ROLES
+from tests.gateway import test_doors
+from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, a_dossier, basic, inhouse
+
+Json = dict[str, Any]
+DIGEST = "0" * 64
+PARTS = ("", "/receipt", "/content", "/events")
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inhouse]:
+    with inhouse(tmp_path_factory.mktemp("described") / "home") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def document(gateway: Inhouse) -> Json:
+    answer = gateway("GET", "/schema/openapi.json")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/vnd.oai.openapi+json"
+    told: Json = answer.json()
+    return told
+
+
+@pytest.fixture(scope="module")
+def page(gateway: Inhouse) -> str:
+    answer = gateway("GET", "/schema")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return answer.text
+
+
+def operations(document: Json) -> dict[str, tuple[str, str, Json]]:
+    return {
+        operation["operationId"]: (method.upper(), path, operation)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def everything(node: object) -> Iterator[Json]:
+    if isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from everything(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from everything(child)
+
+
+def resolved(document: Json, node: Json) -> Json:
+    while "$ref" in node:
+        head, *steps = node["$ref"].split("/")
+        assert head == "#", node
+        node = document
+        for step in steps:
+            node = node[step]
+    return node
+
+
+def problem_codes(operation: Json) -> set[str]:
+    return {code for answer in operation["responses"].values() for code in answer.get("x-problem-codes", [])}
+
+
+def path_of(document: Json, method: str, path: str) -> Json:
+    """The operation that a request meets; a path without placeholders wins."""
+    plain = path.partition("?")[0]
+    for template in sorted(document["paths"], key=lambda one: one.count("{")):
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), plain) and method.lower() in document["paths"][template]:
+            found: Json = document["paths"][template][method.lower()]
+            return found
+    raise AssertionError(f"{method} {path} is not described")
+
+
+def hold(document: Json, answer: httpx.Response) -> None:
+    """The answer is one of those described: status, media type, headers, and the body by its schema."""
+    request = answer.request
+    operation = path_of(document, request.method, request.url.path)
+    where = f"{request.method} {request.url.path} {answer.status_code}: {answer.text[:300]}"
+    assert str(answer.status_code) in operation["responses"], where
+    said = operation["responses"][str(answer.status_code)]
+    media_type = answer.headers["content-type"].partition(";")[0]
+    assert media_type in said["content"], where
+    for name, header in said.get("headers", {}).items():
+        # 503 stands for several kinds, and not all of one status wait; the rest is always there.
+        if name in answer.headers:
+            schema = resolved(document, header)["schema"]
+            value = answer.headers[name]
+            Draft202012Validator(schema).validate(int(value) if schema.get("type") == "integer" else value)
+        else:
+            assert name == "Retry-After", f"{name}: {where}"
+    if media_type.endswith("json"):
+        schema = said["content"][media_type]["schema"] | {"components": document["components"]}
+        Draft202012Validator(schema).validate(answer.json())
+    if "x-problem-codes" in said:
+        assert answer.json()["code"] in said["x-problem-codes"], where
+
+
+def test_every_reference_leads_somewhere(document: Json) -> None:
+    references = [node for node in everything(document) if isinstance(node.get("$ref"), str)]
+    assert len(references) > 100
+    for node in references:
+        assert resolved(document, node)
+
+
+def test_the_document_has_what_openapi_3_1_asks_for(document: Json) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert {"title", "version", "description"} <= document["info"].keys()
+    assert document.keys() <= {"openapi", "info", "servers", "paths", "components", "security", "tags"}
+    assert {tag["name"] for tag in document["tags"]} == set(AUDIENCES)
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["oauth2"]["flows"]["clientCredentials"] == {"tokenUrl": "/oauth/token", "scopes": {}}
+    assert (schemes["bearer"]["type"], schemes["bearer"]["scheme"]) == ("http", "bearer")
+    assert document["security"] == [{"oauth2": []}, {"bearer": []}]
+    for group in document["components"].values():
+        assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in group)
+    for node in everything(document["paths"]):
+        for requirement in node.get("security", []):
+            assert requirement.keys() <= schemes.keys()
+
+
+def test_every_operation_is_whole(document: Json) -> None:
+    seen = operations(document)
+    assert len(seen) == sum(len(item) for item in document["paths"].values()), "operation ids are unique"
+    for method, path, operation in seen.values():
+        parameters = [resolved(document, one) for one in operation.get("parameters", [])]
+        keys = [(one["in"], one["name"]) for one in parameters]
+        assert len(set(keys)) == len(keys), path
+        assert {name for place, name in keys if place == "path"} == set(re.findall(r"\{(\w+)\}", path))
+        for one in parameters:
+            assert one["in"] in {"path", "query", "header"}
+            assert one["in"] != "path" or one["required"] is True
+            assert one["schema"]
+            assert one["description"], (path, one["name"])
+        assert len(operation["tags"]) == 1
+        assert operation["summary"].count(" · ") == 1, operation["summary"]
+        assert "\n\n" in operation["description"], path
+        assert method == "POST" or "requestBody" not in operation
+        for answer in [resolved(document, one) for one in operation["responses"].values()]:
+            assert answer["description"]
+            assert "document follows" not in answer["description"]
+            assert answer["content"]
+            for header in answer.get("headers", {}).values():
+                assert {"description", "schema"} <= resolved(document, header).keys()
+        assert all(re.fullmatch(r"[1-5]\d\d", status) for status in operation["responses"])
+
+
+def test_every_schema_is_json_schema(document: Json) -> None:
+    schemas = [node["schema"] for node in everything(document) if isinstance(node.get("schema"), dict)]
+    for schema in [*schemas, *document["components"]["schemas"].values()]:
+        Draft202012Validator.check_schema(schema)
+        for name in schema.get("required", []):
+            assert name in schema["properties"]
+
+
+def test_every_door_is_in_the_table_and_the_table_holds_no_other(document: Json) -> None:
+    assert set(operations(document)) == set(DOORS)
+
+
+def test_every_guarded_door_names_its_roles_and_its_problems(document: Json) -> None:
+    for method, path, _ in test_doors.DOORS:
+        operation = path_of(document, method, path)
+        assert operation["x-roles"], path
+        assert "security" not in operation, "the whole document's requirement holds"
+        assert {"401", "403", "429", "500", "503"} <= operation["responses"].keys(), path
+        assert {"unauthorized", "forbidden", "too-many-requests", "database-away"} <= problem_codes(operation)
+        assert "Retry-After" in operation["responses"]["503"]["headers"]
+        assert {"Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} <= operation["responses"][
+            "429"
+        ]["headers"].keys()
+        assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
+
+
+def test_the_raw_bodies_and_headers_are_described(document: Json) -> None:
+    for path in ("/v1/dossiers", "/v1/dossiers/check"):
+        operation = document["paths"][path]["post"]
+        assert operation["requestBody"]["required"] is True
+        assert operation["requestBody"]["content"]["application/xml"]["schema"]["format"] == "binary"
+        assert "64 MiB" in operation["requestBody"]["description"]
+        names = {resolved(document, one)["name"] for one in operation["parameters"]}
+        assert "Content-Digest" in names
+        assert {"400", "408", "413", "415"} <= operation["responses"].keys()
+    submission = document["paths"]["/v1/dossiers"]["post"]
+    (batch,) = (one for one in (resolved(document, p) for p in submission["parameters"]) if one["name"] == "batch")
+    assert batch["schema"] == {"type": "integer", "minimum": 1, "maximum": 9999}
+    assert {"200", "201", "422"} <= submission["responses"].keys()
+    refusal = submission["responses"]["422"]["content"]["application/problem+json"]["schema"]
+    assert refusal == {"$ref": "#/components/schemas/RefusedDossier"}
+    form = document["paths"]["/oauth/token"]["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"]
+    assert form["schema"]["required"] == ["grant_type"]
+    leases = document["paths"]["/v1/offices/{office}/leases"]["post"]
+    assert "Idempotency-Key" in {resolved(document, one)["name"] for one in leases["parameters"]}
+    assert "Content-Digest" in document["paths"]["/v1/dossiers/{dossier}/content"]["get"]["responses"]["200"]["headers"]
+
+
+def test_each_problem_stands_under_its_own_status(document: Json) -> None:
+    for _, _, operation in operations(document).values():
+        for status, answer in operation["responses"].items():
+            for code in answer.get("x-problem-codes", []):
+                assert KINDS[code].status == int(status)
+
+
+def test_the_roles_that_are_told_are_those_that_may_enter(gateway: Inhouse, document: Json) -> None:
+    tokens = {role: gateway.bearer(role, units=[UNIT], offices=[OFFICE]) for role in ROLES}
+    for method, template, operation in operations(document).values():
+        path = re.sub(r"\{\w+\}", "x-none", template.replace("{office}", OFFICE)) + f"?sha256={DIGEST}"
+        body: Json = {} if method == "GET" else {"json": {}} if "leases" in path else {"content": b"<x/>"}
+        if template == "/oauth/token":
+            continue
+        for role, token in tokens.items():
+            answer = gateway(method, path, token, **body)
+            is_shut_out = answer.status_code == 403 and answer.json()["code"] == "forbidden"
+            assert is_shut_out == (role not in operation.get("x-roles", ROLES)), (role, template, answer.text)
+        nobody = gateway(method, path, **body)
+        assert (nobody.status_code == 401) == ("x-roles" in operation), template
+        assert ("x-roles" in operation) != (operation.get("security") == []), template
+
+
+def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: Json) -> None:
+    employer, stranger = gateway.bearer("employer", units=[UNIT]), gateway.bearer("employer")
+    office, operator = gateway.bearer("office", offices=[OFFICE]), gateway.bearer("operator")
+    content, leases = a_dossier(seed=71), f"/v1/offices/{OFFICE}/leases"
+    answers = [gateway("POST", "/v1/dossiers?batch=7", employer, content=content) for _ in range(2)]
+    assert [one.status_code for one in answers] == [201, 200]
+    dossier, digest = f"/v1/dossiers/{answers[0].json()['dossier']}", answers[0].json()["sha256"]
+    damaged = content.replace(b"<MaThuTuc>600", b"<MaThuTuc>699")
+    for sent in (damaged, content[:-9], b"<a/>"):
+        answers += [gateway("POST", path, employer, content=sent) for path in ("/v1/dossiers", "/v1/dossiers/check")]
+    answers.append(gateway("POST", "/v1/dossiers", stranger, content=a_dossier(seed=72)))
+    assert {one.status_code for one in answers} == {200, 201, 403, 422}
+    wrong = {"content-digest": f"sha-256=:{'A' * 43}=:"}
+    answers += [
+        gateway("POST", "/v1/dossiers/check", employer, content=content),
+        gateway("POST", "/v1/dossiers", employer, content=content, headers=wrong),
+        gateway("POST", "/v1/dossiers?batch=0", employer, content=content),
+        gateway("POST", "/v1/dossiers", employer, content=b"{}", headers={"content-type": "application/json"}),
+        gateway("POST", "/v1/dossiers", content=content),
+        gateway("GET", "/v1/dossiers?state=accepted", employer),
+        gateway("GET", "/v1/dossiers?after=-1", employer),
+        gateway("GET", f"/v1/receipts?sha256={digest}", employer),
+        gateway("GET", "/v1/receipts?sha256=x", employer),
+        gateway("GET", f"/v1/notices?sha256={answers[2].json()['sha256']}", employer),
+        gateway("GET", "/v1/events", employer),
+        *(gateway("GET", dossier + part, who) for part in PARTS for who in (employer, stranger)),
+        gateway("GET", "/v1/procedures"),
+        gateway("GET", "/v1/keys"),
+        gateway("GET", "/problems/findings"),
+        gateway("GET", "/problems/none"),
+        gateway("GET", "/health"),
+        gateway("GET", "/ready"),
+        gateway("POST", leases, stranger, json={}),
+        gateway("POST", leases, office, json={"max": 0}),
+    ]
+    taken = gateway("POST", leases, office, json={"max": 1}, headers={"idempotency-key": "k"})
+    (work,) = taken.json()["work"]
+    lease = f"/v1/leases/{work['lease']}"
+    answers += [taken, gateway("POST", leases, office, json={"max": 2}, headers={"idempotency-key": "k"})]
+    answers += [gateway("POST", lease + step, office, json={}) for step in ("/extend", "/release", "/acknowledge")]
+    answers += [gateway("POST", dossier + "/revive", operator), gateway("GET", "/v1/alarms", operator)]
+    assert {409, 422} <= {one.status_code for one in answers}
+    for answer in answers:
+        hold(document, answer)
+    met = {path_of(document, one.request.method, one.request.url.path)["operationId"] for one in answers}
+    assert met == set(DOORS) - {"token"}
+
+
+def test_what_the_token_door_answers_is_what_is_described(gateway: Inhouse, document: Json) -> None:
+    client, secret = gateway.client("employer", units=[UNIT])
+    form = {"grant_type": "client_credentials"}
+    granted = gateway("POST", "/oauth/token", headers={"authorization": basic(client, secret)}, data=form)
+    denied = gateway("POST", "/oauth/token", headers={"authorization": basic(client, "wrong")}, data=form)
+    bad = gateway("POST", "/oauth/token", headers={"authorization": basic(client, secret)}, data={"grant_type": "x"})
+    assert [one.status_code for one in (granted, denied, bad)] == [200, 401, 400]
+    for answer in (granted, denied, bad):
+        hold(document, answer)
+    assert document["paths"]["/oauth/token"]["post"]["security"] == [{"client_basic": []}, {}]
+
+
+def test_a_spent_budget_is_answered_as_described(gateway: Inhouse, document: Json) -> None:
+    token = gateway.bearer("employer", units=[UNIT], requests_per_minute_max=1)
+    answers = [gateway("POST", "/v1/dossiers/check", token, content=b"<a/>") for _ in range(3)]
+    assert answers[-1].status_code == 429
+    for answer in answers:
+        hold(document, answer)
+    headers = document["paths"]["/v1/dossiers/check"]["post"]["responses"]["429"]["headers"]
+    assert all(name in answers[-1].headers for name in headers)
+
+
+def test_an_answer_that_is_not_described_is_noticed(gateway: Inhouse, document: Json) -> None:
+    told = copy.deepcopy(document)
+    answer = gateway("GET", "/v1/keys")
+    told["paths"]["/v1/keys"]["get"]["responses"]["200"]["content"]["application/json"]["schema"] = {"type": "string"}
+    hold(document, answer)
+    with pytest.raises(Exception, match="is not of type"):
+        hold(told, answer)
+    del told["paths"]["/v1/keys"]["get"]["responses"]["200"]
+    with pytest.raises(AssertionError):
+        hold(told, answer)
+
+
+def test_completing_leaves_the_generated_document_alone_and_a_forgotten_door_shut(gateway: Inhouse) -> None:
+    operation = {"operationId": "forgotten", "summary": "A new door", "responses": {"200": {"content": {}}}}
+    generated = {"components": {"schemas": {}}, "paths": {"/v1/new": {"get": operation}}}
+    before = copy.deepcopy(generated)
+    told = described.complete(generated, 1024 * 1024)["paths"]["/v1/new"]["get"]
+    assert generated == before
+    assert "security" not in told
+    assert {"401", "429"} <= told["responses"].keys()
+
+
+class Elements(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.attributes: set[str] = set()
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in {"meta", "link", "br"}:
+            self.open.append(tag)
+        for name, value in attrs:
+            self.attributes.add(name)
+            if name == "id":
+                self.ids.append(value or "")
+            if name in {"href", "src"}:
+                self.links.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_loads_and_runs_nothing(page: str) -> None:
+    elements = Elements(page)
+    assert elements.open == []
+    assert not elements.tags & {"script", "iframe", "object", "embed", "img", "base", "form"}
+    assert not {name for name in elements.attributes if name.startswith("on")} | elements.attributes & {"src", "srcset"}
+    for link in elements.links:
+        assert link == "data:," or link.startswith(("#", "/")), link
+        assert not link.startswith("//"), link
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+
+
+def test_every_link_of_the_page_leads_somewhere(gateway: Inhouse, page: str) -> None:
+    elements = Elements(page)
+    assert len(set(elements.ids)) == len(elements.ids)
+    inside = {link[1:] for link in elements.links if link.startswith("#")}
+    assert inside <= set(elements.ids)
+    assert len(inside) > 60
+    for link in sorted({link for link in elements.links if link.startswith("/")}):
+        assert gateway("GET", link).status_code == 200, link
+
+
+def test_the_page_tells_every_door_in_vietnamese_first(page: str, document: Json) -> None:
+    assert unicodedata.is_normalized("NFC", page)
+    assert '<html lang="vi">' in page
+    assert "@media print" in page
+    for name, (method, path, operation) in operations(document).items():
+        start = page.index(f'<article id="{name}">')
+        told = page[start : page.index("</article>", start)]
+        vi, _, en = operation["summary"].partition(" · ")
+        assert vi == DOORS[name].vi
+        assert told.index(vi.replace("'", "&#x27;")) < told.index(en.replace("'", "&#x27;")), name
+        assert f">{method}</b><code>{path}</code>" in told
+        for status in operation["responses"]:
+            assert f'<th scope="row">{status}</th>' in told
+        for one in operation.get("parameters", []):
+            assert f"<code>{resolved(document, one)['name']}</code>" in told
+    for code, kind in KINDS.items():
+        assert f'id="problem-{code}"' in page
+        assert kind.title_vi in page
+    for name in document["components"]["schemas"]:
+        assert f'id="schema-{name}"' in page
+
+
+def test_text_is_not_markup(document: Json) -> None:
+    told = copy.deepcopy(document)
+    told["info"]["description"] = "<script>alert(1)</script>"
+    told["paths"]["/v1/keys"]["get"]["summary"] = '<b onclick="x">'
+    assert "<script" not in render(told)
+    assert "<b onclick" not in render(told)
+
+
+def test_none_of_the_viewers_that_load_from_elsewhere_is_served(gateway: Inhouse) -> None:
+    for name in ("redoc", "swagger", "elements", "rapidoc", "openapi.yaml", "oauth2-redirect.html"):
+        answer = gateway("GET", f"/schema/{name}")
+        assert answer.status_code == 404, name
+        assert "//" not in answer.text, name
