@@ -16,12 +16,11 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
-from litestar.openapi import OpenAPIConfig
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from gateway import desk, ids
-from gateway.api import anyone, dossiers, oauth, office
-from gateway.api.caller import identify, language_of
+from gateway.api import anyone, described, dossiers, oauth, office
+from gateway.api.caller import allowance_headers, identify, language_of
 from gateway.api.problems import Answer, Refused, answer_of
 from gateway.api.submit import submit
 from gateway.callers import Budget, Caller, Callers
@@ -187,7 +186,8 @@ def _framework(house: House) -> Litestar:
         exception_handlers={Exception: _problem, HTTPException: _problem},
         lifespan=[_life],
         state=State({"house": house}),
-        openapi_config=OpenAPIConfig(title="motcua", version="1", path="/schema"),
+        openapi_config=described.config(house.settings.body_bytes_max),
+        before_send=[_tell_allowance],
         logging_config=None,
         request_max_body_size=house.settings.body_bytes_max,
         debug=False,
@@ -206,7 +206,16 @@ async def _authenticate(connection: ASGIConnection[Any, Any, Any, Any], handler:
     house = _house(connection.app.state)
     budget: Budget = "lookup" if connection.scope.get("method") == "GET" else "business"
     authorization = connection.headers.get("authorization")
-    connection.state.caller, _allowance = await identify(house, authorization, budget, house.clock.now())
+    connection.state.caller, connection.state.allowance = await identify(
+        house, authorization, budget, house.clock.now()
+    )
+
+
+async def _tell_allowance(message: Any, scope: Any) -> None:
+    """Say with every answer what is left of the caller's budget."""
+    allowance = scope.get("state", {}).get("allowance")
+    if message["type"] == "http.response.start" and allowance is not None:
+        message["headers"] = [*message["headers"], *allowance_headers(allowance)]
 
 
 def _caller(request: Request[Any, Any, Any]) -> Caller:

@@ -46,7 +46,7 @@ th{background:var(--tint)}thead th{font-weight:600}tbody th{font-weight:400;whit
 .wide{overflow-x:auto}nav ul{padding-left:1.2rem;columns:2;column-gap:2rem}nav li{break-inside:avoid;margin:.15rem 0}
 :target{outline:3px solid #e3b341}
 @media(max-width:40rem){nav ul{columns:1}tbody th{white-space:normal}}
-@media print{body{font-size:9.5pt;max-width:none;padding:0}
+@media print{html{font-size:9.5pt}body{max-width:none;padding:0}
  a{color:inherit;text-decoration:none}h2,h3,h4{break-after:avoid}
  article{border:0;border-top:1px solid var(--line);border-radius:0;padding:.6rem 0}tr,pre{break-inside:avoid}
  .wide{overflow:visible}thead{display:table-header-group}@page{margin:16mm}}

@@ -1,5 +1,6 @@
 """Budgets: of clients, of tokens and of guesses, across workers and threads, on each database."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -91,22 +92,27 @@ def test_a_client_that_asks_for_tokens_without_end_is_slowed(gateway: Inhouse) -
 
 
 def test_threads_together_are_given_exactly_the_budget(gateway: Inhouse) -> None:
-    limit, threads = 300, 8
+    # Blocks of 200 and threads that take turns often: while one spends its block, others bring theirs.
+    limit, threads, usual_s = 12_000, 8, sys.getswitchinterval()
     caller = Caller(client="employer-x", role="employer", offices=frozenset(), requests_per_minute_max=limit)
     callers, now, together = another_worker(gateway), gateway.clock.now(), threading.Barrier(threads)
 
     def spend_much() -> list[int]:
         together.wait()
         left = []
-        for _ in range(limit):
+        for _ in range(limit // 2):
             try:
                 left.append(callers.spend(caller, "business", now).remaining)
             except BudgetSpent as spent:
                 assert spent.limit == limit
         return left
 
-    with ThreadPoolExecutor(threads) as pool:
-        given = [one for left in pool.map(lambda _: spend_much(), range(threads)) for one in left]
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            given = [one for left in pool.map(lambda _: spend_much(), range(threads)) for one in left]
+    finally:
+        sys.setswitchinterval(usual_s)
     assert len(given) == limit
     assert min(given) == 0
     with pytest.raises(BudgetSpent):
