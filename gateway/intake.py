@@ -1,8 +1,7 @@
 """LINE 1: a dossier comes in, from bytes to receipt.
 
 `Intake.receive` is the line. Steps 4–8 are `judge`, one dossier at a time; steps 9–11 are `settle`, a round at a time:
-dossiers that arrive within about two milliseconds are kept, sealed and committed together, and each caller is answered
-only after its round.
+dossiers that arrive together are kept, sealed and committed together, and each caller is answered only after its round.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from gateway.clock import VIETNAM
@@ -21,7 +21,7 @@ from storage.database import DatabaseAway
 from storage.vault import VaultAway
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from gateway.callers import Caller
     from gateway.config import Settings
@@ -41,6 +41,9 @@ STORE_AWAY = (VaultAway, DatabaseAway)
 
 # A store behind a network that has not answered for so long is taken to be away; whatever it was asked may yet happen.
 ANSWER_S_MAX = 40.0
+# However many more are on the way, the first of a round waits no longer than this; in between we look so often.
+ROUND_S_MAX = 0.02
+LOOK_S = 0.0004
 # So many dossiers may wait for a round; more are told to come back.
 WAITING_MAX = 2048
 
@@ -70,7 +73,11 @@ class Rounds:
         self._window_s = settings.round_window_s
         self._most = settings.round_dossiers_max
         self._waiting: list[tuple[Filing | Refusal, asyncio.Future[Settled]]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._first_at = self._last_at = 0.0
+        self._seen = 0
+        # Submissions that have begun to arrive and have not joined yet.
+        self.expected = 0
         self._thread = None if inline else ThreadPoolExecutor(1, "settle")
         self._under_way: asyncio.Task[None] | None = None
         self._closed = False
@@ -82,12 +89,28 @@ class Rounds:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Settled] = loop.create_future()
         self._waiting.append((outcome, future))
+        self._last_at = loop.time()
         if len(self._waiting) >= self._most:
             self._start()
         elif self._timer is None:
-            self._timer = loop.call_later(self._window_s, self._start)
+            self._first_at, self._seen = self._last_at, 0
+            self._timer = loop.call_soon(self._consider, loop)
         # A caller that hangs up does not take its dossier out of the round.
         return await (asyncio.shield(future) if self._thread is None else answered_in_time(future))
+
+    def _consider(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the round when a turn of the loop brought nothing new and nobody else is on the way; or when the window
+        has passed since the last one joined; or when the first has waited long enough.
+        """
+        now = loop.time()
+        count = len(self._waiting)
+        quiet = count == self._seen and (self.expected <= 0 or now - self._last_at >= self._window_s)
+        if quiet or now - self._first_at >= ROUND_S_MAX:
+            self._timer = None
+            self._start()
+            return
+        news, self._seen = count != self._seen, count
+        self._timer = loop.call_soon(self._consider, loop) if news else loop.call_later(LOOK_S, self._consider, loop)
 
     def _start(self) -> None:
         if self._timer is not None:
@@ -172,7 +195,28 @@ class Intake:
         self._judges = ThreadPoolExecutor(1, "judge")
         self._reads = None if stores.database.inline else ThreadPoolExecutor(1, "read")
 
-    async def receive(self, submission: Submission, caller: Caller) -> Settled:
+    @contextmanager
+    def arriving(self) -> Iterator[Callable[[], None]]:
+        """While a submission arrives and is judged, a round waits a little for it. The yielded function says that it
+        needs to wait no longer, because this one has joined.
+        """
+        rounds, counted = self._rounds, True
+        rounds.expected += 1
+
+        def joined() -> None:
+            nonlocal counted
+            if counted:
+                counted = False
+                rounds.expected -= 1
+
+        try:
+            yield joined
+        finally:
+            joined()
+
+    async def receive(
+        self, submission: Submission, caller: Caller, joined: Callable[[], None] = lambda: None
+    ) -> Settled:
         """From bytes to receipt (or to the signed notice of a refusal): trying again is always safe.
 
         Raises `VaultAway` or `DatabaseAway` when nothing was accepted, `Poisonous` when we are at fault.
@@ -184,6 +228,7 @@ class Intake:
                 return Settled(earlier, fresh=False)
         # (4–8) Judge.
         outcome = await self.judge(submission, caller)
+        joined()
         # (9–11) Keep, seal, commit; (12) only then may the caller be answered.
         return await self._rounds.join(outcome)
 

@@ -131,7 +131,7 @@ def judge(opened: Opened, known: Known, tables: Tables) -> Filing | Refusal:
     # (5) Who signed: first the envelope; a signature that holds is taken out, so that what is left is what was signed.
     verdicts = [_verdict(opened.root, ENVELOPE_SIGNATURE_PATH, ENVELOPE, tables, received_at)]
     # (6) What is in it: the envelope, then each form with its own signature, then all of them together.
-    envelope, findings = envelopes.open_envelope(opened.root, catalogue=tables.catalogue, on=on)
+    envelope, findings = envelopes.open_envelope(opened.root, catalogue=tables.catalogue, on=on, header=header)
     procedure = tables.catalogue.procedure(header.procedure, on)
     versions: list[str] = [procedure.version] if procedure else []
     destination: Route | Ambiguous | None = None

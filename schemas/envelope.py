@@ -64,6 +64,7 @@ class Header(Struct, frozen=True):
     office_code: str = ""
     procedure: str = ""
     period: str = ""
+    columns: dict[str, str] = {}
 
 
 class EnvelopeFile(Struct, frozen=True):
@@ -131,6 +132,7 @@ def _header(told: dict[str, str], *, bare: bool) -> Header:
         office_code=told.get("MaCoQuan" if bare else "CoQuanQuanLy", ""),
         procedure=FIRST_REGISTRATION if bare else procedure_code(told.get("MaThuTuc", "")),
         period="" if bare else told.get("KyKeKhai", ""),
+        columns=told,
     )
 
 
@@ -139,11 +141,13 @@ def open_envelope(
     *,
     catalogue: Catalogue,
     on: date,
+    header: Header | None = None,
 ) -> tuple[Envelope | None, list[Finding]]:
     """Judge the envelope and take its files out: layout, base64, counts, lengths, names; all findings in one pass.
 
     None only when the document is no envelope at all; with errors the envelope is still read as far as it goes, so that
-    its forms can be judged in the same pass. `on` is the day of receipt. Never raises for any tree.
+    its forms can be judged in the same pass. `on` is the day of receipt, `header` what `peek` has read already. Never
+    raises for any tree.
     """
     form = catalogue.form(FIRST_REGISTRATION_FORM, on) if _is_first_registration(root) else None
     form = form or catalogue.envelope(on)
@@ -151,8 +155,8 @@ def open_envelope(
         return None, [_root_unknown(root)]
     found = validate_form(root, form, file=ENVELOPE)
     bare = form.code == FIRST_REGISTRATION_FORM
-    told = _told(root)
-    header = _header(told, bare=bare)
+    header = header or peek(root)
+    told = header.columns
     opened = _Files(form, catalogue, on)
     for number, element in enumerate(root.iterfind(f"{'NoiDung' if bare else _HEAD}/ToKhais/FileToKhai"), 1):
         (opened.take if number <= FILES_MAX else opened.leave)(number, element)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol, cast
 
@@ -151,9 +152,13 @@ def seal_jws(signer: Signer, payload: bytes, typ: str) -> str:
 
     An ES256 signature is fresh each time (its nonce is random): what must stay byte-identical is kept, not made again.
     """
-    header = msgspec.json.encode({"alg": signer.alg, "kid": signer.kid, "typ": typ})
-    signing_input = _base64url(header) + b"." + _base64url(payload)
+    signing_input = _header(signer.alg, signer.kid, typ) + b"." + _base64url(payload)
     return (signing_input + b"." + _base64url(signer.sign(signing_input))).decode()
+
+
+@lru_cache(maxsize=16)
+def _header(algorithm: str, kid: str, typ: str) -> bytes:
+    return _base64url(msgspec.json.encode({"alg": algorithm, "kid": kid, "typ": typ}))
 
 
 def open_jws(jws: str, jwk: Mapping[str, str], *, typ: str | None = None) -> bytes:

@@ -12,6 +12,8 @@ from signing.indication import Refusal
 from signing.signed_info import SignedInfo, inherited_xml_attributes, read_signed_info
 
 TEMPLATES_MAX: Final = 1024
+# Each holds about 6 KB; an employer's certificate takes three, one for each kind of document.
+IDENTITIES_MAX: Final = 8192
 SIGNATURE_CHARACTERS_MAX: Final = 256 * 1024
 
 _TIME: Final = re.compile(r"[0-9T:.+Z -]{1,40}")
@@ -28,24 +30,30 @@ class ReadSignature(Struct, frozen=True):
 
 
 class _Template(Struct, frozen=True):
-    """A Signature that was read with care: the next that differs in digest, value and time alone need not be."""
+    """A Signature read with care: the next that differs in digest, value, key and time alone need not be."""
 
     canonical_head: bytes
     canonical_tail: bytes
     info: SignedInfo
-    certificate: SigningCertificate
 
 
 class _Blanks(Struct, frozen=True):
-    """A serialised Signature split into what is its own (three texts) and the form that it shares with others."""
+    """A serialised Signature split into what is its own (three texts), what is its signer's, and the form that it
+    shares with all that one software writes.
+
+    `key_info` runs from the end of SignatureValue to the end of KeyInfo.
+    """
 
     form: tuple[str, str, str, str]
+    key_info: str
     digest: str
     value: str
     time: str
 
 
 _templates: dict[tuple[str, str, str, str], _Template] = {}
+# Whose certificate a KeyInfo holds: by the Signature's beginning (its names may be prefixed) and the text itself.
+_identities: dict[tuple[str, str], SigningCertificate] = {}
 
 
 def read_signature(signature: etree._Element) -> ReadSignature | Refusal:
@@ -62,7 +70,8 @@ def read_signature(signature: etree._Element) -> ReadSignature | Refusal:
         return _read_with_care(signature)
     blanks = _split(raw)
     known = _templates.get(blanks.form)
-    if known is not None and (read := _fill(known, blanks, signature)) is not None:
+    certificate = _identities.get((blanks.form[0], blanks.key_info))
+    if known is not None and certificate is not None and (read := _fill(known, certificate, blanks, signature)):
         return read
     careful = _read_with_care(signature)
     if isinstance(careful, ReadSignature):
@@ -122,15 +131,20 @@ def _split(raw: str) -> _Blanks:
     if (closing := raw.rfind("SigningTime>", value_end)) >= 0:  # near the end, behind a long certificate
         time_end = raw.rfind("<", value_end, closing)
         time_at = raw.rfind(">", value_end, time_end) + 1
+    key_end = raw.rfind("KeyInfo>", value_end, time_at) + 8
+    key_end = max(key_end, value_end)
     return _Blanks(
-        (raw[:digest_at], raw[digest_end:value_at], raw[value_end:time_at], raw[time_end:]),
+        (raw[:digest_at], raw[digest_end:value_at], raw[key_end:time_at], raw[time_end:]),
+        raw[value_end:key_end],
         raw[digest_at:digest_end],
         raw[value_at:value_end],
         raw[time_at:time_end],
     )
 
 
-def _fill(known: _Template, blanks: _Blanks, signature: etree._Element) -> ReadSignature | None:
+def _fill(
+    known: _Template, certificate: SigningCertificate, blanks: _Blanks, signature: etree._Element
+) -> ReadSignature | None:
     """Read a Signature of a known form, or return None when one of its three texts is not plain."""
     digest = base64text.decode_unbroken(blanks.digest)
     value = base64text.decode(blanks.value)
@@ -145,14 +159,16 @@ def _fill(known: _Template, blanks: _Blanks, signature: etree._Element) -> ReadS
         digest,
         shape.exclusive,
     )
-    return ReadSignature(signature, info, value, known.certificate, blanks.time.strip())
+    return ReadSignature(signature, info, value, certificate, blanks.time.strip())
 
 
 def _remember(blanks: _Blanks, read: ReadSignature) -> None:
-    """Keep a form whose three blanks are known to be the whole texts of the three elements, and nothing else.
+    """Keep a form whose three blanks are known to be the whole texts of the three elements, and nothing else; and
+    the identity that its KeyInfo holds.
 
     Sound because the texts hold no markup and no references: two serialisations that are equal but for such texts
-    parse equally but for them, and so do their canonical forms.
+    parse equally but for them, and so do their canonical forms. A KeyInfo may be put in another's place because it is
+    one whole element (there are no comments or instructions in which its end could be feigned) under the same names.
     """
     head, tail = blanks.form[0], blanks.form[1]
     canonical = read.info.canonical
@@ -166,9 +182,17 @@ def _remember(blanks: _Blanks, read: ReadSignature) -> None:
         and base64text.decode(blanks.value) == read.value
         and (not blanks.time or _TIME.fullmatch(blanks.time) is not None)
         and blanks.time.strip() == read.signing_time_claimed
+        and blanks.key_info.count("KeyInfo") == 2  # noqa: PLR2004
+        and not any("KeyInfo" in piece or "<!" in piece or "<?" in piece for piece in blanks.form)
+        and "<!" not in blanks.key_info
+        and "<?" not in blanks.key_info
     )
     if not plain:
         return
+    # A flood of odd forms or of certificates costs speed, never memory: the oldest go.
     if len(_templates) >= TEMPLATES_MAX:
-        _templates.clear()  # a flood of odd forms costs speed, never memory
-    _templates[blanks.form] = _Template(canonical[:at], canonical[end:], read.info, read.certificate)
+        del _templates[next(iter(_templates))]
+    if len(_identities) >= IDENTITIES_MAX:
+        del _identities[next(iter(_identities))]
+    _templates[blanks.form] = _Template(canonical[:at], canonical[end:], read.info)
+    _identities[blanks.form[0], blanks.key_info] = read.certificate

@@ -16,7 +16,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import make_url
@@ -100,6 +99,7 @@ class Database:
         self.inline = self.dialect == "sqlite"
         self._turnstile = turnstile
         self._lookers = _Lookers(engine.url.database or "") if self.inline else None
+        self._errors = _errors_of(self.dialect)
         self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
@@ -122,11 +122,15 @@ class Database:
 
     def look(self, statement: Statement, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Run one reading statement by itself: what the hot path asks before it judges. Raises `DatabaseAway`."""
-        with self._translated():
-            if self._lookers is not None:
+        if self._lookers is not None:
+            try:
                 return self._lookers.mine().execute(statement.sql["sqlite"], values).fetchall()
-            with self._autocommitting.connect() as tx:
-                return statement(tx, values)
+            except sqlite3.Error as error:
+                if _is_away(error):
+                    raise DatabaseAway(_reason(error)) from error
+                raise
+        with self._translated(), self._autocommitting.connect() as tx:
+            return statement(tx, values)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -134,9 +138,9 @@ class Database:
             yield
         except exc.TimeoutError as error:
             raise DatabaseAway("no connection is free") from error
-        except (sqlite3.Error, psycopg.Error, exc.DBAPIError) as error:
+        except Exception as error:
             told = error.orig if isinstance(error, exc.DBAPIError) else error
-            if isinstance(told, sqlite3.Error | psycopg.Error) and _is_away(told):
+            if isinstance(told, self._errors) and _is_away(told):
                 raise DatabaseAway(_reason(told)) from error
             raise
 
@@ -149,16 +153,27 @@ class Database:
             self._turnstile.close()
 
 
-def _is_away(error: sqlite3.Error | psycopg.Error) -> bool:
+def _errors_of(dialect: str) -> tuple[type[Exception], ...]:
+    """What the driver raises. PostgreSQL's is loaded only where it is used: it takes 9 MB a process."""
+    if dialect == "sqlite":
+        return (sqlite3.Error,)
+    import psycopg  # noqa: PLC0415
+
+    return (psycopg.Error,)
+
+
+def _is_away(error: BaseException) -> bool:
     """Whether the database could not do its work now; anything else is a fault of ours or of one row."""
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _SQLITE_AWAY
-    if error.sqlstate is None:
-        return isinstance(error, psycopg.OperationalError)
-    return error.sqlstate in _SQLSTATES_AWAY or error.sqlstate[:2] in _SQLSTATE_CLASSES_AWAY
+    state: str | None = getattr(error, "sqlstate", None)
+    if state is None:
+        # No word from the server: the connection failed.
+        return any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)
+    return state in _SQLSTATES_AWAY or state[:2] in _SQLSTATE_CLASSES_AWAY
 
 
-def _reason(error: sqlite3.Error | psycopg.Error) -> str:
+def _reason(error: BaseException) -> str:
     """The first line of what the database said; the lines after it may tell a row's content."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 

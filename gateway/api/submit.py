@@ -59,7 +59,7 @@ async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], A
         caller, allowance = await identify(house, authorization, "business", house.clock.now())
         require(caller, "employer", "ivan")
         batch = _batch(scope["query_string"])
-        with Spool(house.spool) as spool:
+        with Spool(house.spool) as spool, house.intake.arriving() as joined:
             body = await receive_body(house, headers, receive, spool)
             # (2) The line's clock is read once, when the dossier is wholly here: that is its time of receipt.
             received_at = house.clock.now()
@@ -71,7 +71,7 @@ async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], A
                     received_at=received_at,
                     batch=batch,
                 )
-                settled = await house.intake.receive(submission, caller)
+                settled = await house.intake.receive(submission, caller, joined)
         answer = _answer(settled, language, correlation)
         answer.headers.extend(allowance_headers(allowance))
         _log(caller, answer.status, correlation, body)

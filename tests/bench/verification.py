@@ -33,6 +33,7 @@ class Verification:
 
         def forget() -> None:
             signature._templates.clear()
+            signature._identities.clear()
             certificate.from_text.cache_clear()
             self.trust._paths.cache_clear()
 
