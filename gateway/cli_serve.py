@@ -99,14 +99,38 @@ def _look(told: Settings, demo: bool) -> None:  # noqa: FBT001 - a process is ha
         sys.exit(fail(error))
 
 
+class ShareOfPort(socket.socket):
+    """A socket bound to the gateway's port, and made anew in each worker that it is handed to.
+
+    Workers that take connections from one socket do not share them: whoever wakes first takes all that wait. With a
+    socket each (SO_REUSEPORT) the kernel spreads connections over the workers.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return share_of_port, (self.family, self.getsockname())
+
+
+def share_of_port(family: int, address: tuple[object, ...]) -> ShareOfPort:
+    """A socket of one's own on a port that others of this gateway hold too. Raises `OSError`."""
+    share = ShareOfPort(family, socket.SOCK_STREAM)
+    try:
+        share.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        share.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        share.bind(address)
+    except OSError:
+        share.close()
+        raise
+    return share
+
+
 def _listen(told: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in told.host else socket.AF_INET
     try:
-        listening = socket.create_server((told.host, told.port), family=family, backlog=BACKLOG_CONNECTIONS)
+        # Whether the port is free is asked without sharing: another gateway there must not go unnoticed.
+        socket.create_server((told.host, told.port), family=family).close()
+        return share_of_port(family, (told.host, told.port))
     except OSError as error:
         raise CannotWork(f"{told.host}:{told.port}: {error.strerror} (MOTCUA_HOST, MOTCUA_PORT)") from error
-    listening.set_inheritable(True)
-    return listening
 
 
 def _logging(*, quiet: bool) -> dict[str, Any]:
