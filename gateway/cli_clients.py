@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.assertion import ClientKey, KeyUnusable
 from gateway.callers import ROLES, new_secret, register_client
 from gateway.cli_terms import (
     DONE,
@@ -24,7 +25,7 @@ from gateway.cli_terms import (
 )
 from gateway.clock import SystemClock, for_people, from_us, rfc3339, to_us
 from gateway.opened import open_migrated
-from signing.seal import SealBroken, create_seal_key, thumbprint
+from signing.seal import create_seal_key
 from storage import clients
 
 REQUESTS_PER_MINUTE_MAX = 10_000_000
@@ -117,11 +118,11 @@ def _public(content: bytes, path: str) -> str:
     """The members of a public JWK; a private one is refused, for it should never have left its owner."""
     try:
         jwk = msgspec.json.decode(content, type=dict[str, Any])
-        thumbprint(jwk)
-    except (msgspec.MsgspecError, SealBroken) as error:
-        raise CannotWork(f"{path}: không phải JWK P-256 hay Ed25519 · no P-256 or Ed25519 JWK ({error})") from error
-    if "d" in jwk:
-        raise CannotWork(f"{path}: là khóa RIÊNG; chỉ đưa khóa công khai · a PRIVATE key: hand in the public one")
+        if "d" in jwk:
+            raise CannotWork(f"{path}: là khóa RIÊNG; chỉ đưa khóa công khai · a PRIVATE key: hand in the public one")
+        ClientKey(jwk)
+    except (msgspec.MsgspecError, KeyUnusable) as error:
+        raise CannotWork(f"{path}: không phải JWK P-256, Ed25519 hay RSA · no such JWK ({error})") from error
     return msgspec.json.encode(jwk).decode()
 
 
