@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --root-user-action=ignore
 
-.PHONY: help demo serve test check bench interop lock clean
+.PHONY: help demo serve test check bench interop image-test lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make test     the whole suite, with real PostgreSQL and S3 servers"
 	@echo "make check    format, lint, types, fast tests: under a minute"
 	@echo "make bench    the benchmarks beside their baselines, in one run"
+	@echo "make image-test  build and start the image with buildah (root, buildah and debootstrap are needed)"
 	@echo "make interop  sign afresh with xmlsec1 and the JDK, and verify (both must be installed)"
 
 # A stamp says which requirements the environment holds, so that a second run starts at once.
@@ -50,6 +51,10 @@ bench: $(VENV)/dev.stamp
 
 interop: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest tests/lines/test_interop.py tests/signing -rs
+
+# A target of its own: it makes a base system, which takes minutes and a package mirror.
+image-test:
+	@bash docker/build-test.sh
 
 # Locks name hashes and no index; run after a change of pyproject.toml, with the tool `uv` at hand.
 lock:
