@@ -1,5 +1,6 @@
 """The report: the bars, and what stands behind them, as Markdown."""
 
+from pathlib import Path
 from statistics import median
 
 from tests.bench import bars, machine
@@ -7,6 +8,8 @@ from tests.bench.bars import Measured
 from tests.bench.floor import LOCKING, OF_THE_FLOOR, OF_VERIFICATION
 from tests.bench.pool import KINDS, UNITS, Pool, describe
 from tests.bench.stacks import WORKERS
+
+BETWEEN = Path(__file__).with_name("BETWEEN.md")
 
 
 def written(measured: Measured, *, command: str, begun: str, load: float) -> str:
@@ -20,6 +23,8 @@ def written(measured: Measured, *, command: str, begun: str, load: float) -> str
                 _stacks(measured),
                 _floor(measured),
                 _beside(measured),
+                # Written by hand: what the figures cannot say of themselves.
+                BETWEEN.read_text("utf-8").rstrip(),
             ]
         )
         + "\n"
