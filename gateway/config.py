@@ -69,7 +69,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # A sender that is silent for so long, or slower than this after the first seconds, is told to come back.
     body_idle_s: float = 15.0
     body_bytes_per_s_min: int = 16 * 1024
-    # How long dossiers wait for each other before a round is kept, sealed and committed, and how many there can be.
+    # How long a round waits for dossiers that are on the way, since the last one joined (ten times as long in all, at
+    # most), before it is kept, sealed and committed; and how many there can be.
     round_window_s: float = 0.002
     round_dossiers_max: int = 32
     token_life_s: int = 600

@@ -41,8 +41,9 @@ STORE_AWAY = (VaultAway, DatabaseAway)
 
 # A store behind a network that has not answered for so long is taken to be away; whatever it was asked may yet happen.
 ANSWER_S_MAX = 40.0
-# However many more are on the way, the first of a round waits no longer than this; in between we look so often.
-ROUND_S_MAX = 0.02
+# However many more are on the way, the first of a round waits no longer than so many windows (20 ms by default); in
+# between we look so often.
+WINDOWS_MAX = 10
 LOOK_S = 0.0004
 # So many dossiers may wait for a round; more are told to come back.
 WAITING_MAX = 2048
@@ -105,7 +106,7 @@ class Rounds:
         now = loop.time()
         count = len(self._waiting)
         quiet = count == self._seen and (self.expected <= 0 or now - self._last_at >= self._window_s)
-        if quiet or now - self._first_at >= ROUND_S_MAX:
+        if quiet or now - self._first_at >= WINDOWS_MAX * self._window_s:
             self._timer = None
             self._start()
             return

@@ -137,11 +137,7 @@ def _header(told: dict[str, str], *, bare: bool) -> Header:
 
 
 def open_envelope(
-    root: etree._Element,
-    *,
-    catalogue: Catalogue,
-    on: date,
-    header: Header | None = None,
+    root: etree._Element, *, catalogue: Catalogue, on: date, header: Header | None = None
 ) -> tuple[Envelope | None, list[Finding]]:
     """Judge the envelope and take its files out: layout, base64, counts, lengths, names; all findings in one pass.
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.config import Settings
-from gateway.intake import ROUND_S_MAX, Poisonous, Rounds
+from gateway.intake import WINDOWS_MAX, Poisonous, Rounds
 from gateway.judge import Refusal, Submission
 from storage.database import DatabaseAway
 
@@ -18,6 +18,9 @@ def refusal(name: str) -> Refusal:
     return Refusal(
         submission=Submission(content=b"", sha256=name.encode(), submitter="x", received_at=now), code="malformed"
     )
+
+
+ROUND_S_MAX = WINDOWS_MAX * Settings().round_window_s
 
 
 class Book:

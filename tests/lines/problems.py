@@ -3,6 +3,7 @@
 import time
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,10 @@ def spooled(gateway: Gateway) -> list[str]:
     folder = gateway.home.folder / "spool"
     deadline = time.monotonic() + 5
     while True:
-        opened = [str(entry.readlink()) for entry in Path(f"/proc/{gateway.pid}/fd").iterdir() if entry.is_symlink()]
+        opened = []
+        for entry in Path(f"/proc/{gateway.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed while we looked
+                opened.append(str(entry.readlink()))
         found = [name for name in opened if name.startswith(str(folder))]
         found += [str(path) for path in folder.iterdir()] if folder.exists() else []
         # A connection that was just reset is noticed a moment later.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from tests.lines.gateways import NONE_OF_ANY, ONE_OF_EACH, Gateway, Home, all_at_once, dossier
+from tests.lines.gateways import NONE_OF_ANY, ONE_OF_EACH, Gateway, Home, Wire, all_at_once, dossier
 
 ROUND = 32
 
@@ -43,12 +43,14 @@ def test_one_poisonous_dossier_leaves_its_neighbours_accepted(
     home_on_either: Home, serve: Callable[..., Gateway]
 ) -> None:
     home = home_on_either
-    # The round begins only when all of them wait for it.
-    gateway = serve(home, round_window_s=20, round_dossiers_max=ROUND)
+    # The round begins only when all of them wait for it: somebody else is on the way, for whom it would wait longer.
+    gateway = serve(home, round_window_s=10, round_dossiers_max=ROUND)
     contents = [dossier(home, seed, attachments=0) for seed in range(ROUND)]
     bad = contents[13]
     heal = poison(home, bad)
-    answers = all_at_once([lambda c=content: gateway.submit(c, accept_language="en") for content in contents])
+    with Wire(gateway) as other:
+        other.head("Content-Length: 1000")
+        answers = all_at_once([lambda c=content: gateway.submit(c, accept_language="en") for content in contents])
     assert gateway.logs(f"a round of {ROUND} failed and is settled one by one")
 
     refused = answers.pop(13)
