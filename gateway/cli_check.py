@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.api.submit import Checked, checked
-from gateway.app import open_the_database
+from gateway.app import open_tables, open_the_database
 from gateway.cli_terms import (
     COULD_NOT,
     DONE,
@@ -29,7 +29,6 @@ from gateway.cli_terms import (
 from gateway.clock import VIETNAM, SystemClock
 from gateway.findings_text import block, signature_lines
 from gateway.judge import Known, Refusal, Submission, judge, open_dossier
-from gateway.opened import open_tables_at_least
 from schemas.findings import Severity
 from storage import register
 from storage.migrations import missing
@@ -81,7 +80,7 @@ def declare(commands: Commands[Parser]) -> None:
 
 def _check(asked: argparse.Namespace) -> int:
     told = settings()
-    tables = open_tables_at_least(told)
+    tables = open_tables(told)
     at = asked.at or SystemClock().now()
     database = _register(told)
     bad = unread = 0

@@ -1,18 +1,12 @@
-"""What a command that works beside the gateway opens: the database, known to be migrated, and the tables in force."""
+"""What a command that works beside the gateway opens: the database, known to be migrated."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from gateway.app import open_tables, open_the_database
-from gateway.deadlines import Calendar
-from gateway.judge import Tables
-from gateway.routing import OfficeTable
+from gateway.app import open_the_database
 from gateway.start import SchemaMissing
-from schemas.catalogue import Catalogue
-from signing.trust import TrustStore, TrustUnusable
-from signing.verify import Policy
 from storage.migrations import migrate, missing
 
 if TYPE_CHECKING:
@@ -40,21 +34,3 @@ def open_migrated(settings: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.close()
-
-
-def open_tables_at_least(settings: Settings) -> Tables:
-    """The tables in force; where nothing is trusted yet, with a store that trusts nobody."""
-    try:
-        return open_tables(settings)
-    except TrustUnusable:
-        folder = settings.path("trust", "trust")
-        if folder.is_dir() and any(folder.iterdir()):
-            raise
-    return Tables(
-        catalogue=Catalogue.load(),
-        policy=Policy(),
-        trust=TrustStore(()),
-        offices=OfficeTable.load(settings.path("offices", "") if settings.offices else None),
-        calendar=Calendar.load(),
-        receiving_office=settings.receiving_office,
-    )

@@ -169,3 +169,11 @@ def test_the_register_is_asked_for_the_day_of_receipt(gateway: Inhouse, token: s
             ],
         )
     assert gateway("POST", "/v1/dossiers", token, content=a_dossier()).json()["competent_office"] == "08907"
+
+
+def test_without_an_anchor_the_gateway_starts_and_refuses_every_signature(tmp_path: Path) -> None:
+    with inhouse(tmp_path / "home", trust=str(tmp_path / "nothing here")) as gateway:
+        token = gateway.bearer("employer", units=[UNIT])
+        answer = gateway("POST", "/v1/dossiers", token, content=a_dossier()).json()
+        assert answer["code"] == "signature-refused"
+        assert answer["verdict"]["sub_indication"] == "NO_CERTIFICATE_CHAIN_FOUND"
