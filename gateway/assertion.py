@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 ASSERTION_CHARACTERS_MAX = 8 * 1024
+# A header holds three short members; how deep a longer one may be nested differs between Pythons.
+HEADER_CHARACTERS_MAX = 2 * 1024
 ASSERTION_LIFE_S_MAX = 600
 CLOCK_SKEW_S = 30
 JTI_CHARACTERS_MAX = 200
@@ -133,7 +135,7 @@ def read_assertion(text: str, *, audiences: Collection[str], now: datetime) -> A
     item 3). Raises `AssertionUnfit`.
     """
     pieces = text.split(".") if len(text) <= ASSERTION_CHARACTERS_MAX else []
-    if len(pieces) != 3:  # noqa: PLR2004
+    if len(pieces) != 3 or len(pieces[0]) > HEADER_CHARACTERS_MAX:  # noqa: PLR2004
         raise AssertionUnfit("not a compact JWS")
     header, payload, signature = (_from_base64url(piece) for piece in pieces)
     try:
