@@ -27,7 +27,7 @@ from gateway.clock import VIETNAM, SystemClock
 from schemas import sample
 from schemas.catalogue import Catalogue
 from signing.dossier import sign_dossier
-from signing.sign import SigningKey, load_key
+from signing.sign import SigningKey, load_certificate, load_key
 
 # An invented office of the table that comes with motcua.
 DEMO_OFFICE = "09993"
@@ -142,17 +142,7 @@ def load_holder(
         password = getpass(f"Mật khẩu của · password of {key_file.name}: ").encode()
     key, certificate = load_key(key_file, password)
     if certificate_file is not None:
-        certificate = _load_certificate(certificate_file)
+        certificate = load_certificate(certificate_file)
     if certificate is None:
         raise CannotWork(f"{key_file.name} không chứa chứng thư số: thêm --cert · holds no certificate: add --cert")
     return key, certificate
-
-
-def _load_certificate(path: Path) -> x509.Certificate:
-    content = path.read_bytes()
-    try:
-        if b"-----BEGIN" in content:
-            return x509.load_pem_x509_certificate(content)
-        return x509.load_der_x509_certificate(content)
-    except ValueError as error:
-        raise CannotWork(f"{path.name}: không phải chứng thư số · not a certificate") from error
