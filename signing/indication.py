@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
+from cryptography import x509
 from msgspec import Struct
 
 
@@ -61,6 +62,10 @@ def indication_of(sub_indication: SubIndication) -> Indication:
     return Indication.TOTAL_FAILED if sub_indication in _TOTAL_FAILED else Indication.INDETERMINATE
 
 
+# The reasons (codes of `reasons.REASONS`) that leave a signature undecided for want of revocation data alone.
+WAITING_REASONS = frozenset({"revocation-missing", "revocation-stale"})
+
+
 class Refusal(Struct, frozen=True):
     """One step's refusal: the code of a reason in `reasons.REASONS`, and what its sentences have blanks for."""
 
@@ -96,6 +101,64 @@ class Signer(Struct, frozen=True, kw_only=True):
     identifiers: tuple[str, ...]
 
 
+class Proof(Struct, frozen=True):
+    """Something that a verdict rests on, to be kept for as long as the verdict: by its SHA-256 (hex), its DER bytes.
+
+    `kind` is "certificate", "crl", "ocsp" or "timestamp".
+    """
+
+    sha256: str
+    kind: str
+    der: bytes
+
+
+class RevocationUsed(Struct, frozen=True, kw_only=True):
+    """What was known about the revocation of one certificate of a chain, and from where (EN 319 102-1 §5.2.5, §5.2.6).
+
+    `sha256` is of the CRL or OCSP response (DER); `age_s` is its age (since thisUpdate) at the instant of judgement,
+    negative when it is younger. `status` is "good", "revoked" or "hold".
+    """
+
+    certificate_sha256: str
+    kind: str
+    sha256: str
+    source: str
+    issuer: str
+    this_update: datetime
+    next_update: datetime | None
+    produced_at: datetime | None
+    fetched_at: datetime
+    age_s: int
+    status: str
+    revoked_at: datetime | None = None
+    reason: str = ""
+
+
+class TimestampUsed(Struct, frozen=True, kw_only=True):
+    """A time-stamp token (RFC 3161) that was verified: the instant it proves, and who says so."""
+
+    sha256: str
+    generated_at: datetime
+    authority: str
+    authority_sha256: str
+    serial: str
+    policy_oid: str
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """A certificate whose revocation data is missing or stale, its issuer, and the addresses that it names itself.
+
+    The addresses are an outsider's words: whoever fetches asks the operator's list first. `sha256` is of the
+    certificate (hex).
+    """
+
+    sha256: str
+    certificate: x509.Certificate
+    issuer: x509.Certificate
+    ocsp_urls: tuple[str, ...]
+    crl_urls: tuple[str, ...]
+
+
 class Verdict(Struct, frozen=True, kw_only=True):
     """The judgement of one signature under one policy at one instant.
 
@@ -103,6 +166,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     `signer` is there as soon as the certificate could be read, also when the signature was refused; only on
     TOTAL_PASSED did that signer sign. `chain` is the SHA-256 (hex) of each certificate above the signer's, to the
     anchor. `signature_algorithm` and `digest_algorithm` are the identifiers (URIs) as written.
+    `format` is "XMLDSig, not AdES", "XAdES-B-B", "XAdES-B-T" …: what was found, whatever the verdict.
+    `best_signature_time` is the earliest instant at which the signature is proven to exist: that of a time-stamp, else
+    `judged_at`. `content_digest` is the signed content's digest (hex), as the signature states it. `proofs` are what
+    the verdict rests on: certificates of the chain, revocation data, time-stamps. `wanted` is the revocation data that
+    was not at hand.
     """
 
     file: str
@@ -116,7 +184,14 @@ class Verdict(Struct, frozen=True, kw_only=True):
     chain: tuple[str, ...] = ()
     signature_algorithm: str = ""
     digest_algorithm: str = ""
+    content_digest: str = ""
     signing_time_claimed: str = ""
+    format: str = ""
+    best_signature_time: datetime | None = None
+    revocation: tuple[RevocationUsed, ...] = ()
+    timestamps: tuple[TimestampUsed, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
     cautions: tuple[Caution, ...] = ()
     policy: str
     judged_at: datetime
@@ -125,3 +200,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     def passed(self) -> bool:
         """Whether the signature is valid under the policy."""
         return self.indication is Indication.TOTAL_PASSED
+
+    @property
+    def waits(self) -> bool:
+        """Whether only revocation data is missing or stale, all else having passed: judging later may pass it.
+
+        A suspended certificate is TRY_LATER too (EN 319 102-1 §5.2.6.4), and does not wait: its holder has to act.
+        """
+        return self.reason_code in WAITING_REASONS

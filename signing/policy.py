@@ -32,6 +32,22 @@ class Tolerance(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class RevocationRule(Struct, frozen=True, kw_only=True):
+    """How much must be known about revocation (EN 319 102-1 v1.3.1 §5.2.5, revocation freshness).
+
+    Data is fresh at an instant when it is at most `end_user_age_s_max` (authorities: `authority_age_s_max`) old then,
+    and its nextUpdate, if it has one, has not passed.
+    """
+
+    required: bool = False
+    end_user_age_s_max: int = 24 * 3600
+    authority_age_s_max: int = 31 * 24 * 3600
+
+
+# Levels of signatures, the weakest first; a policy asks for one of them at least.
+LEVELS: Final = ("XMLDSig, not AdES", "XAdES-B-B", "XAdES-B-T")
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """What is asked of a signature (EN 319 102-1 v1.3.1 §5.2.4): data, so that an algorithm's end is a line of it.
 
@@ -57,6 +73,16 @@ class Policy(Struct, frozen=True, kw_only=True):
     rsa_bits_max: int = 8192
     curves: tuple[str, ...] = ("secp256r1", "secp384r1", "secp521r1")
     tolerances: tuple[Tolerance, ...] = ()
+    revocation: RevocationRule = RevocationRule()
+    # How far another's clock (a certificate's beginning, a thisUpdate, a time-stamp) may be ahead of ours.
+    clock_skew_s_max: int = 0
+    # The least level of an envelope's signature, by procedure; for all others `level`.
+    level: str = LEVELS[0]
+    levels: dict[str, str] = {}
+
+    def level_for(self, procedure: str) -> str:
+        """The least level that a dossier of this procedure must be signed with."""
+        return self.levels.get(procedure, self.level)
 
     def tolerates(self, name: str, now: datetime) -> bool:
         """Whether the operator lets the fault `name` pass at `now`."""

@@ -11,11 +11,12 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID
 from msgspec import Struct
 
 from signing.certificate import within_validity
-from signing.indication import Refusal
+from signing.indication import Proof, Refusal
 
 CHAINS_CACHED_MAX: Final = 2048
 PATH_CERTIFICATES_MAX: Final = 8
@@ -53,12 +54,16 @@ class TrustUnusable(Exception):
 
 
 class Chain(Struct, frozen=True):
-    """A path from a certificate (first) to an anchor (last) whose signatures and constraints hold."""
+    """A path from a certificate (first) to an anchor (last) whose signatures and constraints hold.
+
+    `sha256` is of each certificate above the first (hex); the validity is theirs too. `proofs` are all of them.
+    """
 
     certificates: tuple[x509.Certificate, ...]
     sha256: tuple[str, ...]
     not_before: datetime
     not_after: datetime
+    proofs: tuple[Proof, ...]
 
 
 class _Paths(Struct, frozen=True):
@@ -223,11 +228,16 @@ def _fault_of_link(issued: x509.Certificate, issuer: x509.Certificate) -> str:
 
 def _as_chain(path: tuple[x509.Certificate, ...]) -> Chain:
     above = path[1:]
+    digests = tuple(one.fingerprint(hashes.SHA256()).hex() for one in path)
     return Chain(
         path,
-        tuple(one.fingerprint(hashes.SHA256()).hex() for one in above),
+        digests[1:],
         max(one.not_valid_before_utc for one in above),
         min(one.not_valid_after_utc for one in above),
+        tuple(
+            Proof(sha256, "certificate", one.public_bytes(Encoding.DER))
+            for sha256, one in zip(digests, path, strict=True)
+        ),
     )
 
 

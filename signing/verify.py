@@ -13,7 +13,8 @@ from signing import reasons, xmldsig
 from signing.certificate import PublicKey, SigningCertificate
 from signing.explain import why_digest_differs
 from signing.indication import Caution, Indication, Refusal, Verdict, indication_of
-from signing.policy import Algorithm, Policy, accepted
+from signing.policy import LEVELS, Algorithm, Policy, accepted
+from signing.revocation import RevocationStore, Status
 from signing.second_reference import judge_second_reference
 from signing.signature import ReadSignature, read_signature
 from signing.signed_info import SignedInfo
@@ -25,12 +26,13 @@ _HASHES: Final = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512"
 _ECDSA: Final = {name: ec.ECDSA(algorithm) for name, algorithm in _HASHES.items()}
 _PKCS1: Final = padding.PKCS1v15()
 _DER_SEQUENCE: Final = b"\x30"
+_NOTHING_KNOWN: Final = RevocationStore()
 
 
 class _Case:
     """One signature under judgement: what the steps have learnt so far."""
 
-    __slots__ = ("cautions", "chain", "path", "read", "root")
+    __slots__ = ("cautions", "chain", "path", "read", "revocation", "root")
 
     def __init__(self, root: etree._Element, path: str) -> None:
         self.root = root
@@ -38,6 +40,7 @@ class _Case:
         self.read: ReadSignature | None = None
         self.chain: Chain | None = None
         self.cautions: tuple[Caution, ...] = ()
+        self.revocation: Status | None = None
 
 
 def verify(
@@ -49,55 +52,51 @@ def verify(
     trust: TrustStore,
     now: datetime,
     size_bytes: int = 0,
+    revocation: RevocationStore | None = None,
 ) -> Verdict:
     """Judge the one ds:Signature of the document, which must stand at `path` (like "/Hoso/CKy_Dvi").
 
     `root` is the root of a document that was parsed without a DTD. On TOTAL_PASSED the Signature has been taken out of
     the tree, the text behind it kept: what remains is exactly what was signed. Otherwise the tree is as it was. `now`
     is the instant at which the signature is known to exist; `size_bytes`, the document's length if known, lets a large
-    one be hashed in a stream.
+    one be hashed in a stream. `revocation` is what is known about revocation; asked only when the policy demands it.
 
     Order: EN 319 102-1 v1.3.1 §5.3.4, except that accepted algorithms (§5.2.8) come before they are used, and that a
     refused certificate does not keep content from being checked: changed content is TOTAL_FAILED whoever signed it.
     Never raises for a bad document or signature; judging again gives the same verdict for the same `now`.
     """
     case = _Case(root, path)
-    refusal = _find_and_read(case) or _judge(case, policy, trust=trust, now=now, size_bytes=size_bytes)
+    refusal = _find_and_read(case) or _judge(
+        case, policy, trust=trust, now=now, size_bytes=size_bytes, revocation=revocation
+    )
     read = case.read
     signer = read.certificate.signer if read else None
     signature_algorithm = read.info.signature_algorithm[:200] if read else ""
     digest_algorithm = read.info.digest_algorithm[:200] if read else ""
     claimed = read.signing_time_claimed if read else ""
-    if refusal is None:
-        return Verdict(
-            file=file,
-            path=path,
-            indication=Indication.TOTAL_PASSED,
-            reason_code="passed",
-            reason_vi=reasons.PASSED_VI,
-            reason_en=reasons.PASSED_EN,
-            signer=signer,
-            chain=case.chain.sha256 if case.chain else (),
-            signature_algorithm=signature_algorithm,
-            digest_algorithm=digest_algorithm,
-            signing_time_claimed=claimed,
-            cautions=case.cautions,
-            policy=policy.id,
-            judged_at=now,
-        )
-    reason = reasons.REASONS[refusal.code]
+    reason = reasons.REASONS[refusal.code] if refusal else None
+    known = case.revocation
+    chain_proofs = case.chain.proofs if case.chain else ()
     return Verdict(
         file=file,
         path=path,
-        indication=indication_of(reason.sub_indication),
-        sub_indication=reason.sub_indication,
-        reason_code=refusal.code,
-        reason_vi=reason.vi.format(**refusal.fields),
-        reason_en=reason.en.format(**refusal.fields),
+        indication=indication_of(reason.sub_indication) if reason else Indication.TOTAL_PASSED,
+        sub_indication=reason.sub_indication if reason else None,
+        reason_code=refusal.code if refusal else "passed",
+        reason_vi=reason.vi.format(**refusal.fields) if reason and refusal else reasons.PASSED_VI,
+        reason_en=reason.en.format(**refusal.fields) if reason and refusal else reasons.PASSED_EN,
         signer=signer,
+        chain=case.chain.sha256 if case.chain else (),
         signature_algorithm=signature_algorithm,
         digest_algorithm=digest_algorithm,
+        content_digest=read.info.digest_value.hex() if read else "",
         signing_time_claimed=claimed,
+        format=LEVELS[0] if read else "",
+        best_signature_time=now if read else None,
+        revocation=known.used if known else (),
+        proofs=chain_proofs + known.proofs if known else chain_proofs,
+        wanted=known.wanted if known else (),
+        cautions=case.cautions,
         policy=policy.id,
         judged_at=now,
     )
@@ -115,7 +114,15 @@ def _find_and_read(case: _Case) -> Refusal | None:
     return None
 
 
-def _judge(case: _Case, policy: Policy, *, trust: TrustStore, now: datetime, size_bytes: int) -> Refusal | None:
+def _judge(
+    case: _Case,
+    policy: Policy,
+    *,
+    trust: TrustStore,
+    now: datetime,
+    size_bytes: int,
+    revocation: RevocationStore | None,
+) -> Refusal | None:
     read = case.read
     if read is None:
         raise AssertionError("a signature is read before it is judged")
@@ -129,6 +136,10 @@ def _judge(case: _Case, policy: Policy, *, trust: TrustStore, now: datetime, siz
 
     # (4) X.509 certificate validation (§5.2.6); a refusal waits until the content has been checked.
     chain = _validate_certificate(certificate, trust, now)
+    if isinstance(chain, Chain):
+        case.chain = chain
+        if policy.revocation.required:
+            case.revocation = (revocation or _NOTHING_KNOWN).status(chain, policy, now)
 
     # (5) Cryptographic verification (§5.2.7; XMLDSig 1.1 §3.2): first the digest of the content, then the value.
     # (6) Signature acceptance (§5.2.8): the profile has one Reference. It is read while the Signature has its context.
@@ -140,12 +151,11 @@ def _judge(case: _Case, policy: Policy, *, trust: TrustStore, now: datetime, siz
         or check_value(info.canonical, read.value, certificate.key, algorithms[0].hash_name)
         or (chain if isinstance(chain, Refusal) else None)
         or (references if isinstance(references, Refusal) else None)
+        or (case.revocation.refusal if case.revocation else None)
     )
+    case.cautions = (references,) if isinstance(references, Caution) else ()
     if refusal is not None:
         xmldsig.put_back(signature, place)
-    elif isinstance(chain, Chain):
-        case.chain = chain
-        case.cautions = (references,) if isinstance(references, Caution) else ()
     return refusal
 
 
