@@ -1,5 +1,6 @@
 """Whom we trust: configured anchors, the intermediates we know, and the chains between them and a certificate."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +17,9 @@ from cryptography.x509.oid import ExtensionOID
 from msgspec import Struct
 
 from signing.certificate import within_validity
+from signing.crl import CRL_BYTES_MAX
 from signing.indication import Proof, Refusal
+from signing.name_constraints import fault_of_names
 
 CHAINS_CACHED_MAX: Final = 2048
 PATH_CERTIFICATES_MAX: Final = 8
@@ -24,12 +27,18 @@ PATHS_MAX: Final = 8
 SEARCH_STEPS_MAX: Final = 64
 AUTHORITY_RSA_BITS_MIN: Final = 2048
 
+# The subfolder of the trust folder for time-stamp authorities: their anchors are not anchors for signers.
+TSA_FOLDER: Final = "tsa"
+
 _CERTIFICATE_SUFFIXES: Final = frozenset({".pem", ".crt", ".cer", ".der"})
 _PEM_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _CHAIN_HASHES: Final = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
+_CRL_SUFFIX: Final = ".crl"
+_PEM_CRL: Final = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
+_ANY_POLICY: Final = bytes.fromhex("0604551d2000")
+
 # Critical extensions that are understood here, or that say nothing about whether a path is good (RFC 5280 §4.2).
-# Name constraints and policy constraints are not worked out; a path that insists on them is refused.
 _UNDERSTOOD: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -42,6 +51,10 @@ _UNDERSTOOD: Final = frozenset(
         ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
         ExtensionOID.CRL_DISTRIBUTION_POINTS,
         ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+        ExtensionOID.NAME_CONSTRAINTS,
+        ExtensionOID.POLICY_CONSTRAINTS,
+        ExtensionOID.POLICY_MAPPINGS,
+        ExtensionOID.INHIBIT_ANY_POLICY,
     }
 )
 
@@ -64,6 +77,26 @@ class Chain(Struct, frozen=True):
     not_before: datetime
     not_after: datetime
     proofs: tuple[Proof, ...]
+
+
+def load_revocation(folder: Path) -> list[tuple[str, bytes]]:
+    """Read every .crl of the trust folder, as PEM or DER: (file name, DER), for whoever feeds a `RevocationStore`.
+
+    An operator may lay lists there where the network is not to be asked. Whether they are right is not looked at here.
+    Raises TrustUnusable when one cannot be read or is larger than any CRL may be.
+    """
+    found: list[tuple[str, bytes]] = []
+    try:
+        for path in sorted(path for path in folder.iterdir() if path.suffix.lower() == _CRL_SUFFIX):
+            if path.stat().st_size > 2 * CRL_BYTES_MAX:
+                raise TrustUnusable(f"trust file {path}: larger than any CRL may be")
+            content = path.read_bytes()
+            lists = _PEM_CRL.findall(content)
+            ders = [x509.load_pem_x509_crl(one).public_bytes(Encoding.DER) for one in lists] or [content]
+            found.extend((path.name, der) for der in ders)
+    except (OSError, ValueError) as error:
+        raise TrustUnusable(f"trust folder {folder}: {error}") from error
+    return found
 
 
 class _Paths(Struct, frozen=True):
@@ -116,6 +149,17 @@ class TrustStore:
         if not anchors:
             raise TrustUnusable(f"trust folder {folder}: no self-signed certificate, hence no anchor")
         return cls(anchors, intermediates)
+
+    @classmethod
+    def load_tsa(cls, folder: Path) -> "TrustStore":
+        """Read the subfolder `tsa` as `load` reads a folder: whose time stamps are believed; without it, nobody's."""
+        own = folder / TSA_FOLDER
+        return cls.load(own) if own.is_dir() else cls(())
+
+    @property
+    def authorities(self) -> tuple[x509.Certificate, ...]:
+        """All certificates of the store, anchors and intermediates: the issuers that revocation data may come from."""
+        return tuple(one for named in self._by_subject.values() for one in named)
 
     @property
     def anchors(self) -> tuple[x509.Certificate, ...]:
@@ -179,13 +223,19 @@ def _check_path(path: tuple[x509.Certificate, ...]) -> Refusal | None:
     """Check a whole path but for its times (RFC 5280 §6.1.3 and §6.1.4), and return the first fault."""
     for depth, (issued, issuer) in enumerate(pairwise(path)):
         below = sum(1 for one in path[1 : depth + 1] if one.subject != one.issuer)
+        fields = {"authority": _shown(issuer.subject), "certificate": _shown(issued.subject)}
         try:
             code = _fault_of_issuer(issuer, below) or _fault_of_link(issued, issuer)
-        except (ValueError, TypeError, x509.DuplicateExtension):
+            if not code and (extension := _fault_of_policies(issued)):
+                return Refusal("policy-constraints", fields | {"extension": extension})
+        except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
             code = "chain-unreadable"
         if code:
-            return Refusal(code, {"authority": _shown(issuer.subject), "certificate": _shown(issued.subject)})
-    return None
+            return Refusal(code, fields)
+    try:
+        return fault_of_names(path)
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return Refusal("chain-unreadable", {"authority": _shown(path[-1].subject)})
 
 
 def _fault_of_issuer(issuer: x509.Certificate, below: int) -> str:
@@ -209,7 +259,7 @@ def _fault_of_link(issued: x509.Certificate, issuer: x509.Certificate) -> str:
     """Return why `issued` is not soundly issued by `issuer`, or "".
 
     Nothing critical is left unprocessed (RFC 5280 §6.1.4 (o), §6.1.5 (f)), and the signature holds by algorithms that
-    are still good (§6.1.3 (a)(1)). An anchor's own extensions and signature bind nobody.
+    are still good (§6.1.3 (a)(1)). An anchor's own critical extensions and signature are not asked.
     """
     if any(one.critical and one.oid not in _UNDERSTOOD for one in issued.extensions):
         return "critical-extension"
@@ -223,6 +273,26 @@ def _fault_of_link(issued: x509.Certificate, issuer: x509.Certificate) -> str:
         return "chain-algorithm"
     except (InvalidSignature, ValueError, TypeError):
         return "chain-signature"
+    return ""
+
+
+def _fault_of_policies(issued: x509.Certificate) -> str:
+    """Return the extension that would need certificate policies to be worked out, or "" (RFC 5280 §6.1).
+
+    Nobody here asks for a policy. Then inhibitAnyPolicy, policy mappings and inhibitPolicyMapping can only thin out a
+    tree of policies whose emptiness stops nothing; a path can fail for its policies only where a certificate demands
+    one (requireExplicitPolicy, §6.1.3 (f)), or maps anyPolicy (§6.1.4 (a)).
+    """
+    for one in issued.extensions:
+        value = one.value
+        if isinstance(value, x509.PolicyConstraints) and one.critical and value.require_explicit_policy is not None:
+            return "requireExplicitPolicy"
+        if (
+            one.oid == ExtensionOID.POLICY_MAPPINGS
+            and isinstance(value, x509.UnrecognizedExtension)
+            and _ANY_POLICY in value.value
+        ):
+            return "policyMappings: anyPolicy"
     return ""
 
 

@@ -107,13 +107,6 @@ def test_a_name_borrowed_from_the_root(root: Holder, keys: list[rsa.RSAPrivateKe
         (((usage(certify=True), True),), "issuer-not-authority"),
         (((x509.BasicConstraints(ca=True, path_length=None), True), (usage(sign=True), True)), "issuer-not-authority"),
         (
-            (
-                *CA,
-                (x509.NameConstraints(permitted_subtrees=[x509.DNSName("vn")], excluded_subtrees=None), True),
-            ),
-            "critical-extension",
-        ),
-        (
             (*CA, (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True)),
             "critical-extension",
         ),
