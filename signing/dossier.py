@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, Literal
 
@@ -11,6 +11,7 @@ from lxml import etree
 
 from signing.placing import SigningImpossible, Spot, find_spots
 from signing.sign import SigningKey, sign
+from signing.sign_xades import sign_xades
 
 ENVELOPE_SIGNATURE_PATH: Final = "/Hoso/CKy_Dvi"
 FORM_KIND: Final = ".xml"
@@ -32,38 +33,37 @@ def sign_dossier(
     now: datetime,
     level: Literal["both", "forms", "envelope"] = "both",
     algorithm: str | None = None,
+    profile: Literal["national", "xades"] = "national",
 ) -> bytes:
     """Return the dossier signed on the asked levels; bytes outside signatures, forms and lengths stay as they are.
 
     A form is an attached file of the kind ".xml"; it is signed at the place that `signature_paths` names for its root
     element ("D02-TS" → "/D02-TS/Cky"). `DoDaiFile`, where there is one, becomes the length of the base64 text, as
-    employers' software writes it. Other attachments carry signatures of their own formats and are left alone.
+    employers' software writes it. Other attachments carry signatures of their own formats and are left alone. `profile`
+    is of both levels: plain XMLDSig as the national profile has it, or XAdES-B-B.
 
     Raises SigningImpossible when the envelope or a form cannot be signed, naming the form; nothing is half done.
     """
+
+    def sign_at(document: bytes, path: str) -> bytes:
+        signing = sign if profile == "national" else sign_xades
+        return signing(document, path, key, certificate, now=now, algorithm=algorithm)
+
     signed = content
     if level != "envelope":
-        signed = _sign_forms(content, key, certificate, signature_paths=signature_paths, now=now, algorithm=algorithm)
+        signed = _sign_forms(content, signature_paths, sign_at)
     if level != "forms":
-        signed = sign(signed, ENVELOPE_SIGNATURE_PATH, key, certificate, now=now, algorithm=algorithm)
+        signed = sign_at(signed, ENVELOPE_SIGNATURE_PATH)
     return signed
 
 
-def _sign_forms(
-    content: bytes,
-    key: SigningKey,
-    certificate: x509.Certificate,
-    *,
-    signature_paths: Mapping[str, str],
-    now: datetime,
-    algorithm: str | None,
-) -> bytes:
+def _sign_forms(content: bytes, signature_paths: Mapping[str, str], sign_at: Callable[[bytes, str], bytes]) -> bytes:
     edits: list[tuple[Spot, bytes]] = []
     for number, file in enumerate(_files(content), start=1):
         if _text(content, file.get(_KIND)).lower() != FORM_KIND or _CONTENT not in file:
             continue
         form = _decoded(content, file[_CONTENT], number)
-        signed = sign(form, _place_in(form, number, signature_paths), key, certificate, now=now, algorithm=algorithm)
+        signed = sign_at(form, _place_in(form, number, signature_paths))
         text = base64.b64encode(signed)
         edits.append((file[_CONTENT], text))
         if _LENGTH in file:

@@ -19,15 +19,26 @@ from signing import xmldsig
 from signing.certificate import CURVE_URIS
 from signing.indication import Refusal
 from signing.placing import SigningImpossible, open_place
-from signing.policy import Policy
+from signing.policy import Algorithm, Policy
 from signing.signed_info import read_signed_info
 
-__all__ = ["SigningImpossible", "SigningKey", "load_certificate", "load_key", "sign"]
+__all__ = [
+    "SigningImpossible",
+    "SigningKey",
+    "algorithm_for",
+    "load_certificate",
+    "load_key",
+    "parse",
+    "sign",
+    "sign_value",
+    "signature_at",
+]
 
 SigningKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
+DIGEST_URIS: Final = {one.hash_name: one.uri for one in Policy().digest_algorithms}
+
 _SIGNATURE_URIS: Final = {one.uri.rpartition("#")[2]: one for one in Policy().signature_algorithms}
-_DIGEST_URIS: Final = {one.hash_name: one.uri for one in Policy().digest_algorithms}
 _HASHES: Final = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 _SIGNING_TIME_NAMESPACE: Final = "http://example.org/#signatureProperties"
 _PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
@@ -86,13 +97,9 @@ def sign(
 
     Raises SigningImpossible for a document that cannot be signed at that place, or a key that does not fit.
     """
-    name = algorithm or ("rsa-sha256" if isinstance(key, rsa.RSAPrivateKey) else "ecdsa-sha256")
-    if name not in _SIGNATURE_URIS or digest not in _DIGEST_URIS:
-        raise SigningImpossible(f"unknown algorithm: {name}, {digest}")
-    if key.public_key() != certificate.public_key():
-        raise SigningImpossible("the key is not the certificate's")
+    by = algorithm_for(key, certificate, algorithm, digest)
     opened, offset = open_place(content, path)
-    root = _parse(opened)
+    root = parse(opened)
     c14n = xmldsig.C14N_EXCLUSIVE if exclusive else xmldsig.C14N_INCLUSIVE
     try:
         digest_value = xmldsig.content_digest(root, digest, exclusive=exclusive, size_bytes=len(opened))
@@ -101,41 +108,65 @@ def sign(
     identity = str(uuid.UUID(bytes=hashlib.sha256(digest_value + content[:64]).digest()[:16])) if smartca else "sigid"
     signed_info = (
         f'<SignedInfo><CanonicalizationMethod Algorithm="{c14n}"/>'
-        f'<SignatureMethod Algorithm="{_SIGNATURE_URIS[name].uri}"/>'
+        f'<SignatureMethod Algorithm="{by.uri}"/>'
         f'<Reference URI=""><Transforms><Transform Algorithm="{xmldsig.ENVELOPED}"/>'
         + (f'<Transform Algorithm="{c14n}"/>' if exclusive else "")
-        + f'</Transforms><DigestMethod Algorithm="{_DIGEST_URIS[digest]}"/>'
+        + f'</Transforms><DigestMethod Algorithm="{DIGEST_URIS[digest]}"/>'
         f"<DigestValue>{_base64(digest_value)}</DigestValue></Reference></SignedInfo>"
     )
     head = f'<Signature Id="{identity}" xmlns="{xmldsig.DSIG}">{signed_info}<SignatureValue>'
     rest = f"</SignatureValue>{_key_info(certificate)}{_object(identity, now, smartca=smartca)}</Signature>"
     # The signed bytes are SignedInfo in its place in the document, hence a first pass with an empty value.
     before, after = opened[:offset] + head.encode(), rest.encode() + opened[offset:]
-    element = next(_parse(before + b"AA==" + after).iter(f"{{{xmldsig.DSIG}}}SignedInfo"))
-    read = read_signed_info(element)
+    read = read_signed_info(signature_at(parse(before + b"AA==" + after), path)[0])
     if isinstance(read, Refusal):
         raise SigningImpossible(f"{path}: {read.code}")
-    value = _sign_value(key, read.canonical, _SIGNATURE_URIS[name].hash_name, _SIGNATURE_URIS[name].family)
-    return before + _base64(value).encode() + after
+    return before + _base64(sign_value(key, read.canonical, by)).encode() + after
 
 
-def _parse(content: bytes) -> etree._Element:
+def algorithm_for(
+    key: SigningKey, certificate: x509.Certificate, algorithm: str | None = None, digest: str = "sha256"
+) -> Algorithm:
+    """Return the signature algorithm to use: the one named, else "rsa-sha256" or "ecdsa-sha256" by the key's kind.
+
+    Raises SigningImpossible for an unknown name, or a key that is not the certificate's.
+    """
+    name = algorithm or ("rsa-sha256" if isinstance(key, rsa.RSAPrivateKey) else "ecdsa-sha256")
+    if name not in _SIGNATURE_URIS or digest not in DIGEST_URIS:
+        raise SigningImpossible(f"unknown algorithm: {name}, {digest}")
+    if key.public_key() != certificate.public_key():
+        raise SigningImpossible("the key is not the certificate's")
+    return _SIGNATURE_URIS[name]
+
+
+def signature_at(root: etree._Element, path: str) -> etree._Element:
+    """Return the ds:Signature that was just put at `path`, whatever other Signatures the document holds."""
+    found: etree._Element | None = root
+    for name in (*path.split("/")[2:], xmldsig.SIGNATURE):
+        found = None if found is None else found.find(name)
+    if found is None:
+        raise SigningImpossible(f"{path} cannot hold a signature")
+    return found
+
+
+def parse(content: bytes) -> etree._Element:
+    """Parse a document that is to be signed; raises SigningImpossible when it is not well-formed."""
     try:
         return etree.fromstring(content, _PARSER)
     except etree.XMLSyntaxError as error:
         raise SigningImpossible(f"not well-formed: {error}") from error
 
 
-def _sign_value(key: SigningKey, signed: bytes, hash_name: str, family: str) -> bytes:
+def sign_value(key: SigningKey, signed: bytes, by: Algorithm) -> bytes:
     """Return the value in XMLDSig's form: PKCS#1 v1.5, or r and s side by side (XMLDSig 1.1 §6.4.2, §6.4.3)."""
     if isinstance(key, rsa.RSAPrivateKey):
-        if family != "rsa":
+        if by.family != "rsa":
             raise SigningImpossible("an RSA key does not make an ECDSA signature")
-        return key.sign(signed, padding.PKCS1v15(), _HASHES[hash_name])
-    if family != "ecdsa":
+        return key.sign(signed, padding.PKCS1v15(), _HASHES[by.hash_name])
+    if by.family != "ecdsa":
         raise SigningImpossible("an EC key does not make an RSA signature")
     octets = (key.key_size + 7) // 8
-    r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(_HASHES[hash_name])))
+    r, s = decode_dss_signature(key.sign(signed, ec.ECDSA(_HASHES[by.hash_name])))
     return r.to_bytes(octets, "big") + s.to_bytes(octets, "big")
 
 

@@ -199,5 +199,15 @@ def inherited_xml_attributes(element: etree._Element) -> dict[str, str]:
     return inherited
 
 
+def inherits_xml_attributes(element: etree._Element) -> bool:
+    """Whether there are any of those; mostly no ancestor has an attribute at all."""
+    above = element.getparent()
+    while above is not None:
+        if above.keys() and inherited_xml_attributes(element):
+            return True
+        above = above.getparent()
+    return False
+
+
 def _named(steps: list[etree._Element]) -> str:
     return ", ".join(step.get("Algorithm", "")[:100] for step in steps[:4])
