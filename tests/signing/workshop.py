@@ -121,8 +121,15 @@ def judge(
     path: str = PATH,
     policy: Policy | None = None,
     now: datetime = NOW,
+    explain: bool = False,
 ) -> Verdict:
-    return verify(etree.fromstring(content), path, file="D02-TS.xml", policy=policy or Policy(), trust=trust, now=now)
+    """Without looking for the cause, unless asked: these tests are about what is refused."""
+    root = etree.fromstring(content)
+    return verify(root, path, file="D02-TS.xml", policy=policy or Policy(), trust=trust, now=now, explain=explain)
+
+
+def explained(content: bytes, trust: TrustStore) -> Verdict:
+    return judge(content, trust, explain=True)
 
 
 def employer(name: str = "CÔNG TY MẪU", *identifiers: str, key: str = "rsa-2048", valid_days: int = 365) -> Employer:
