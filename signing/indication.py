@@ -1,7 +1,9 @@
 """What the judgement of a signature can be, in the words of ETSI EN 319 102-1."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from cryptography import x509
 from msgspec import Struct
@@ -43,6 +45,7 @@ class SubIndication(StrEnum):
     NO_POE = "NO_POE"
     TRY_LATER = "TRY_LATER"
     SIGNED_DATA_NOT_FOUND = "SIGNED_DATA_NOT_FOUND"
+    CUSTOM = "CUSTOM"
 
 
 _TOTAL_FAILED = frozenset(
@@ -60,6 +63,43 @@ _TOTAL_FAILED = frozenset(
 def indication_of(sub_indication: SubIndication) -> Indication:
     """Return the main indication that a sub-indication belongs to (EN 319 102-1 v1.3.1 §5.1.3)."""
     return Indication.TOTAL_FAILED if sub_indication in _TOTAL_FAILED else Indication.INDETERMINATE
+
+
+# Where in EN 319 102-1 v1.3.1 a sub-indication is first given: the building block (§5.2), or the validation process
+# that knows the time of signing (§5.5.4) or what was so in the past (§5.6.2). `verdict_table` says it for reasons.
+_CLAUSES: Final[dict[SubIndication, str]] = {
+    SubIndication.FORMAT_FAILURE: "5.2.2",
+    SubIndication.NO_SIGNING_CERTIFICATE_FOUND: "5.2.3",
+    SubIndication.POLICY_PROCESSING_ERROR: "5.2.4",
+    SubIndication.SIGNATURE_POLICY_NOT_AVAILABLE: "5.2.4",
+    SubIndication.NO_CERTIFICATE_CHAIN_FOUND: "5.2.6",
+    SubIndication.NO_CERTIFICATE_CHAIN_FOUND_NO_POE: "5.2.6",
+    SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE: "5.2.6",
+    SubIndication.CHAIN_CONSTRAINTS_FAILURE: "5.2.6",
+    SubIndication.OUT_OF_BOUNDS_NO_POE: "5.2.6",
+    SubIndication.OUT_OF_BOUNDS_NOT_REVOKED: "5.2.6",
+    SubIndication.REVOKED_NO_POE: "5.2.6",
+    SubIndication.REVOKED_CA_NO_POE: "5.2.6",
+    SubIndication.REVOCATION_OUT_OF_BOUNDS_NO_POE: "5.2.6",
+    SubIndication.TRY_LATER: "5.2.6",
+    SubIndication.HASH_FAILURE: "5.2.7",
+    SubIndication.SIG_CRYPTO_FAILURE: "5.2.7",
+    SubIndication.SIGNED_DATA_NOT_FOUND: "5.2.7",
+    SubIndication.SIG_CONSTRAINTS_FAILURE: "5.2.8",
+    SubIndication.CRYPTO_CONSTRAINTS_FAILURE: "5.2.8",
+    SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE: "5.2.8",
+    SubIndication.REVOKED: "5.5.4",
+    SubIndication.EXPIRED: "5.5.4",
+    SubIndication.NOT_YET_VALID: "5.5.4",
+    SubIndication.TIMESTAMP_ORDER_FAILURE: "5.5.4",
+    SubIndication.NO_POE: "5.6.2",
+    SubIndication.CUSTOM: "5.1.3",
+}
+
+
+def clause_of(sub_indication: SubIndication) -> str:
+    """Return the clause of EN 319 102-1 v1.3.1 in which a sub-indication is first given."""
+    return _CLAUSES[sub_indication]
 
 
 # The reasons (codes of `reasons.REASONS`) that leave a signature undecided for want of revocation data alone.
@@ -168,9 +208,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
     anchor. `signature_algorithm` and `digest_algorithm` are the identifiers (URIs) as written.
     `format` is "XMLDSig, not AdES", "XAdES-B-B", "XAdES-B-T" …: what was found, whatever the verdict.
     `best_signature_time` is the earliest instant at which the signature is proven to exist: that of a time-stamp, else
-    `judged_at`. `content_digest` is the signed content's digest (hex), as the signature states it. `proofs` are what
-    the verdict rests on: certificates of the chain, revocation data, time-stamps. `wanted` is the revocation data that
-    was not at hand.
+    `judged_at`. `content_digest` is the signed content's digest (hex), as the signature states it; `signature_value`
+    are the signature's own bytes, as far as they could be read. `proofs` are what the verdict rests on: certificates of
+    the chain, revocation data, time-stamps. `wanted` is the revocation data that was not at hand.
     """
 
     file: str
@@ -185,6 +225,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     signature_algorithm: str = ""
     digest_algorithm: str = ""
     content_digest: str = ""
+    signature_value: bytes = b""
     signing_time_claimed: str = ""
     format: str = ""
     best_signature_time: datetime | None = None
@@ -208,3 +249,21 @@ class Verdict(Struct, frozen=True, kw_only=True):
         A suspended certificate is TRY_LATER too (EN 319 102-1 §5.2.6.4), and does not wait: its holder has to act.
         """
         return self.reason_code in WAITING_REASONS
+
+
+_RANKS: Final = {Indication.TOTAL_FAILED: 0, Indication.INDETERMINATE: 1, Indication.TOTAL_PASSED: 3}
+_WAITS_RANK: Final = 2
+
+
+def worst_of(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """Return the verdict that decides over several signatures together, the first of equals; None without any.
+
+    TOTAL-FAILED decides before INDETERMINATE, that before TOTAL-PASSED (EN 319 102-1 judges one signature and leaves
+    this to whoever asks, §5.1.1). Among INDETERMINATE one that refuses decides before one that only waits: waiting
+    cannot make the dossier pass.
+    """
+    return min(verdicts, key=_rank, default=None)
+
+
+def _rank(verdict: Verdict) -> int:
+    return _WAITS_RANK if verdict.waits else _RANKS[verdict.indication]

@@ -8,7 +8,7 @@ from typing import Final
 from lxml import etree
 
 from signing.indication import Caution, Refusal
-from signing.policy import SECOND_REFERENCE_TO_SIGNING_TIME, Policy, accepted
+from signing.policy import SECOND_REFERENCE_TO_SIGNING_TIME, Policy
 from signing.signed_info import SecondReference
 from signing.xmldsig import C14N_EXCLUSIVE_BY_URI, FIXED_CHILDREN
 
@@ -38,7 +38,7 @@ def judge_second_reference(
         return Refusal("second-reference-elsewhere", uri)
     if policy.tolerates(SECOND_REFERENCE_TO_SIGNING_TIME, now):
         return _TOLERATED
-    algorithm = accepted(policy.digest_algorithms, second.digest_algorithm, now)
+    algorithm = policy.accepted_digest(second.digest_algorithm, now)
     if algorithm is None:
         return Refusal("digest-algorithm", {"algorithm": second.digest_algorithm[:100]})
     return Refusal(_fault(second, target, algorithm.hash_name), uri)
