@@ -1,18 +1,25 @@
 """The open door: the catalogue, the public keys, what problems mean, whether the gateway is well."""
 
+import hashlib
 import html
-from typing import Any
+from typing import Any, Final
 
-from litestar import MediaType, Response, get
+import msgspec
+from litestar import MediaType, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct
 
 from gateway.api.problems import KINDS, Refused
+from gateway.clock import VIETNAM
 from gateway.house import House
 from gateway.report import Language
+from signing.jwks import jwks_of
 from storage import journal
 from storage.database import DatabaseAway
+
+# A key set may be kept so long by whoever fetched it: well below the day that a new key is told ahead.
+KEYS_FRESH_S: Final = 300
 
 
 class ProcedureShown(Struct, frozen=True, kw_only=True):
@@ -46,10 +53,24 @@ async def list_procedures(house: NamedDependency[House]) -> list[ProcedureShown]
 
 
 @get("/v1/keys", summary="The public keys that receipts are sealed with (JWKS)")
-async def list_keys(house: NamedDependency[House]) -> dict[str, list[dict[str, str]]]:
-    """RFC 7517. Pin the key: a receipt is checked against it offline."""
-    seal = house.stores.seal
-    return {"keys": [{**seal.public_jwk(), "kid": seal.kid, "alg": seal.alg, "use": "sig"}]}
+async def list_keys(house: NamedDependency[House], request: Request[Any, Any, Any]) -> Response[Any]:
+    """RFC 7517. Pin the set: a receipt is checked against it offline, whenever it was sealed.
+
+    Every key that ever sealed is in it, with its period; the one in use comes first, and the next one a day before it
+    takes over.
+    """
+    now = house.clock.now().astimezone(VIETNAM)
+    body = msgspec.json.encode(jwks_of(house.stores.seal.keys(now), now))
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"etag": tag, "cache-control": f"public, max-age={KEYS_FRESH_S}"}
+    if _is_held(tag, request.headers.get("if-none-match", "")):
+        return Response(None, status_code=304, headers=headers)
+    return Response(body, media_type=MediaType.JSON, headers=headers)
+
+
+def _is_held(tag: str, held: str) -> bool:
+    """Whether the caller says that it has this very body (RFC 9110 §13.1.2, weak comparison)."""
+    return held.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in held.split(",")]
 
 
 @get("/problems/{code:str}", summary="What a problem means", media_type=MediaType.HTML)
