@@ -9,24 +9,17 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from schemas.findings import Finding, finding
+from schemas.zip_directory import ZipBroken, entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from schemas.catalogue import Attachments
     from schemas.findings import Place
 
-# Bounds for the table of contents of a DOCX or XLSX; nothing behind it is read.
-ZIP_ENTRIES_MAX: Final = 5_000
-ZIP_DIRECTORY_BYTES_MAX: Final = 2 * 1024 * 1024
+# By the table of contents of a DOCX or XLSX; nothing behind it is read.
 ZIP_UNPACKED_BYTES_MAX: Final = 512 * 1024 * 1024
-_ZIP_COMMENT_BYTES_MAX: Final = 0xFFFF
 _TAIL_BYTES: Final = 2048
 _TIFF_HEADER_BYTES: Final = 8
 _HEAD_BYTES: Final = 1024
-
-_END: Final = struct.Struct("<4s4H2LH")  # APPNOTE 6.3.10 §4.3.16
-_ENTRY: Final = struct.Struct("<4s6H3L5H2L")  # APPNOTE 6.3.10 §4.3.12
 
 
 class Content(Struct, frozen=True):
@@ -145,8 +138,8 @@ def _whole(content: Content, *, whole: bool) -> Content:
 def _package(content: bytes) -> Content:
     """Tell DOCX and XLSX from other ZIP files by the names in the directory (ISO/IEC 29500-2)."""
     try:
-        entries = list(_directory(content))
-    except (ValueError, struct.error):
+        listed = list(entries(content))
+    except ZipBroken:
         return Content(
             "zip",
             "tệp nén ZIP",
@@ -155,10 +148,10 @@ def _package(content: bytes) -> Content:
             fault_vi="mục lục ZIP bị hỏng",
             fault_en="its ZIP directory is broken",
         )
-    names = {name for name, _ in entries}
+    names = {entry.name for entry in listed}
     macro = any(name.endswith("vbaProject.bin") for name in names)
     fault_vi = fault_en = ""
-    if sum(size for _, size in entries) > ZIP_UNPACKED_BYTES_MAX:
+    if sum(entry.unpacked_bytes for entry in listed) > ZIP_UNPACKED_BYTES_MAX:
         fault_vi, fault_en = "bung ra lớn bất thường", "it unpacks to an unreasonable size"
     if program := next((name for name in sorted(names) if _PROGRAM_NAME.search(name)), ""):
         return Content("program", f"tệp nén chứa {program}", f"an archive that holds {program}", ".zip", program=True)
@@ -172,22 +165,3 @@ def _package(content: bytes) -> Content:
             if part in names:
                 kind, name, ending = office, office.upper(), f".{office}"
     return Content(kind, f"tệp {name}", f"a {name} file", ending, macro=macro, fault_vi=fault_vi, fault_en=fault_en)
-
-
-def _directory(content: bytes) -> Iterator[tuple[str, int]]:
-    """Name and unpacked size of each entry. Raises ValueError or struct.error when it is broken or unbounded."""
-    at = content.rfind(b"PK\x05\x06", max(0, len(content) - _ZIP_COMMENT_BYTES_MAX - _END.size))
-    if at < 0:
-        raise ValueError("no end record")
-    _, _, _, _, count, size, offset, _ = _END.unpack_from(content, at)
-    if count > ZIP_ENTRIES_MAX or size > ZIP_DIRECTORY_BYTES_MAX or offset + size > at:
-        raise ValueError("directory out of bounds")
-    position = offset
-    for _ in range(count):
-        fields = _ENTRY.unpack_from(content, position)
-        if fields[0] != b"PK\x01\x02":
-            raise ValueError("no entry here")
-        unpacked, name_length, extra, comment = fields[9], fields[10], fields[11], fields[12]
-        start = position + _ENTRY.size
-        yield content[start : start + name_length].decode("utf-8", "replace"), unpacked
-        position = start + name_length + extra + comment

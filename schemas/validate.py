@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from schemas.catalogue import Catalogue, Form, Procedure, Range
-    from schemas.envelope import Envelope, EnvelopeFile
+    from schemas.envelope import Envelope
+    from schemas.envelope_files import EnvelopeFile
 
 _LIKENESS_MIN: Final = 0.6
 _NAME_CHARACTERS_MAX: Final = 60

@@ -26,6 +26,8 @@ _DECLARATION_BYTES_MAX: Final = 1024
 _ENCODING: Final = re.compile(rb"""encoding\s*=\s*["']([^"']*)["']""")
 _VERSION: Final = re.compile(rb"""version\s*=\s*["']([^"']*)["']""")
 _DTD: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
+# As nearly all software writes it; any other is read.
+_PLAIN_DECLARATIONS: Final = (b'<?xml version="1.0" encoding="utf-8"?>', b'<?xml version="1.0" encoding="UTF-8"?>')
 _OTHER_UNICODE: Final = (
     (b"\xff\xfe\x00\x00", "UTF-32"),
     (b"\x00\x00\xfe\xff", "UTF-32"),
@@ -68,17 +70,26 @@ def parse(content: bytes, *, file: str, form: str = "") -> etree._Element | Find
     Never raises for any bytes. Comments and processing instructions outside the root are kept: the signature covers
     them (Canonical XML 1.0 §2.2). The tree is not shared with any other; use it from one thread at a time.
     """
-    place = Place(file=file, form=form)
-    if refused := _refuse_bytes(content, place):
+    if not _are_plain(content) and (refused := _refuse_bytes(content, Place(file=file, form=form))):
         return refused
     huge = len(content) > LIBXML2_LIMITS_BYTES_MAX
     try:
         root = etree.fromstring(content, _parsers.large if huge else _parsers.small)
     except etree.XMLSyntaxError as error:
-        return explain(content, error, place, depth_max=DEPTH_MAX)
+        return explain(content, error, Place(file=file, form=form), depth_max=DEPTH_MAX)
     if huge and _TOO_DEEP(root):
-        return finding("xml-too-deep", place, depth_max=DEPTH_MAX)
+        return finding("xml-too-deep", Place(file=file, form=form), depth_max=DEPTH_MAX)
     return root
+
+
+def _are_plain(content: bytes) -> bool:
+    """Whether `_refuse_bytes` would surely find nothing: nearly all documents need no closer look."""
+    return (
+        len(content) <= COUNTED_FROM_BYTES
+        and content.startswith(_PLAIN_DECLARATIONS)
+        and b"\0" not in content
+        and b"!" not in content
+    )
 
 
 def _refuse_bytes(content: bytes, place: Place) -> Finding | None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.attachments import ZIP_ENTRIES_MAX, check, sniff
+from schemas.attachments import check, sniff
 from schemas.findings import Place
+from schemas.zip_directory import ENTRIES_MAX
 from tests.schemas.judging import CATALOGUE, ON, PDF
 
 ALLOWED = CATALOGUE.procedure("600", ON).attachments
@@ -109,7 +110,7 @@ def test_a_zip_bomb_is_refused_without_being_unpacked():
 
 def test_a_directory_of_too_many_entries_is_refused():
     content = package(
-        "[Content_Types].xml", "word/document.xml", *(f"{number}" for number in range(ZIP_ENTRIES_MAX)), size=0
+        "[Content_Types].xml", "word/document.xml", *(f"{number}" for number in range(ENTRIES_MAX)), size=0
     )
     assert "attachment-damaged" in [item.code for item in found(content, ".docx")]
 

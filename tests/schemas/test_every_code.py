@@ -3,9 +3,9 @@
 
 import pytest
 
-from schemas import xml
+from schemas import active_content, xml
 from schemas.checkdigits import agency_code_finding
-from schemas.findings import MESSAGES, Finding
+from schemas.findings import MESSAGES, Finding, Place
 from schemas.validate import _libxml2_says
 from tests.schemas.judging import CATALOGUE, GOOD, ON, PDF, changed, dossier, file, form_findings, judge, sample, tree
 from tests.schemas.test_attachments import DOCX, package
@@ -27,6 +27,8 @@ def attached(content, name="a.pdf", kind=".pdf"):
     return judge(dossier(file(), file("CT-DK", name, kind, content)))
 
 
+LAUNCH = b"%PDF-1.7\n7 0 obj<</S/Launch>>endobj\n%%EOF"
+LOCKED = b"%PDF-1.7\ntrailer<</Encrypt 3 0 R>>\n%%EOF"
 MACRO = package("[Content_Types].xml", "word/document.xml", "word/vbaProject.bin")
 NO_NUMBER = changed("<MasoBHXH>7900000001</MasoBHXH>", "<MasoBHXH/>")
 TWICE = (
@@ -80,6 +82,8 @@ CASES = {
     "attachment-executable": (lambda: attached(b"MZ"), "chứng từ “a.pdf” là chương trình chạy được (chương trình Windows), không được phép."),
     "attachment-macro": (lambda: attached(MACRO, "a.docx", ".docx"), "chứng từ “a.docx” chứa macro, không được phép."),
     "attachment-damaged": (lambda: attached(PDF[:20]), "chứng từ “a.pdf” bị hỏng hoặc bị cắt (PDF không có phần cuối hoặc phần đầu hợp lệ)."),
+    "attachment-active-content": (lambda: active_content.judge(active_content.look(LAUNCH), Place(file="a.pdf"), name="a.pdf"), "Tệp a.pdf: chứng từ “a.pdf” có nội dung tự chạy hoặc tự tải: lệnh chạy chương trình (7)."),
+    "attachment-unreadable": (lambda: active_content.judge(active_content.look(LOCKED), Place(file="a.pdf"), name="a.pdf"), "không kiểm tra hết được nội dung tự chạy: tệp được mã hóa."),
     "root-unexpected": (lambda: of_sample("root-unexpected"), "thẻ gốc là “D02-LT” nhưng tờ khai D02-TS phải có thẻ gốc “D02-TS”."),
     "element-misspelt": (lambda: of_sample("element-misspelt"), HERE + "“Mã số BHXH” (MasoBHXH): thẻ “MaSoBHXH” trong D02-TS phải viết là “MasoBHXH”."),
     "element-unexpected": (lambda: of_sample("element-unexpected"), "thẻ “TruongLa” không có trong mẫu D02-TS ở chỗ này (LaoDong)."),

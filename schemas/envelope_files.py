@@ -1,0 +1,218 @@
+"""The files that an envelope carries: in base64, or beside it in a container."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+
+from schemas.base64text import Base64Error, decode
+from schemas.findings import Finding, Place, finding
+from schemas.tree import line_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from lxml import etree
+
+    from schemas.catalogue import Catalogue, Form
+
+ENVELOPE: Final = "Hoso"
+ATTACHMENT: Final = "CT-DK"
+# Beyond this many files nobody works through a dossier by hand, and each costs a judgement.
+FILES_MAX: Final = 100
+NUMBER_DIGITS_MAX: Final = 9
+
+# Vendors' software writes the decision's number behind a form's code.
+_FORM_SUFFIXES: Final = ("-595",)
+_ENDING: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
+_SAME_ENDING: Final = {".jpeg": ".jpg", ".tiff": ".tif"}
+_FORM_CODE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{1,29}")
+_STAMP: Final = re.compile(r"^[0-9]{10,20}_")
+_UNSAFE_NAME: Final = re.compile(r'[/\\<>:"|?*\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]|\.\.|^\.|[. ]$')
+_ROOT_TAG: Final = re.compile(rb"<([A-Za-z_][0-9A-Za-z_-]{0,30})[\s/>]")
+_ROOT_SEARCH_BYTES: Final = 600
+
+
+class EnvelopeFile(Struct, frozen=True):
+    """One file of the envelope. `number` counts from 1; `kind` is its ending, such as ".xml"; `content` is decoded.
+
+    `form` is the form's own code ("D02-TS" for "D02-TS-595"; "CT-DK" for every supporting paper). A file that
+    `is_beside` lies in the container next to the envelope, which only names it.
+    """
+
+    number: int
+    form: str
+    description: str
+    name: str
+    kind: str
+    declared_length: int | None
+    content: bytes
+    line: int | None
+    is_beside: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in the envelope."""
+        return Place(file=self.name, form=self.form, pointer=file_pointer(ENVELOPE, self.number), line=self.line)
+
+
+class Files:
+    """The files of one envelope, taken one after the other. `beside` are those of its container, by name in NFC."""
+
+    def __init__(self, form: Form, catalogue: Catalogue, on: date, beside: Mapping[str, bytes]) -> None:
+        self.beside = beside
+        self.form = form
+        self.catalogue = catalogue
+        self.on = on
+        self.count = 0
+        self.files: list[EnvelopeFile] = []
+        self.unreadable: list[str] = []
+        self.found: list[Finding] = []
+        self.too_many: list[Finding] = []
+        self._names: dict[str, int] = {}
+
+    def leave(self, number: int, _: etree._Element) -> None:
+        """Count a file that is beyond the limit; the first of them is told."""
+        self.count = number
+        if number == FILES_MAX + 1:
+            place = Place(file=ENVELOPE, form=self.form.code, pointer=file_pointer(self.form.code, number))
+            self.too_many.append(finding("files-too-many", place, most=FILES_MAX))
+
+    def take(self, number: int, element: etree._Element) -> None:
+        """Read one file as far as it can be read; what is wrong with it is told in `found`."""
+        self.count = number
+        told = {str(child.tag): child for child in element}
+        words = {tag: text_of(child) for tag, child in told.items() if tag != "NoiDungFile"}
+        name = plain(words.get("TenFile", ""))
+        place = Place(
+            file=name or f"FileToKhai[{number}]",
+            form=self.form.code,
+            pointer=file_pointer(self.form.code, number),
+            line=line_of(element),
+        )
+        self._name(name, number, place)
+        kind = self._kind(name, plain(words.get("LoaiFile", "")), place)
+        holder = told.get("NoiDungFile")
+        text = "" if holder is None else text_of(holder)
+        is_beside = not text and unicodedata.normalize("NFC", name) in self.beside
+        if is_beside:
+            content = self._not_empty(self.beside[unicodedata.normalize("NFC", name)], number, name, place)
+        else:
+            content = self._content(text, number, name, place) if holder is not None else None
+        code = self._code(plain(words.get("MaToKhai", "")), name, kind, content, place)
+        declared = number_of(words.get("DoDaiFile", ""))
+        if content is None:
+            self.unreadable.append(code)
+            return
+        if declared is not None and declared != len(text) and not is_beside:
+            self._length(declared, text, content, name, place)
+        description = plain(words.get("MoTaToKhai", ""))
+        shown = name or place.file
+        line = line_of(element)
+        self.files.append(EnvelopeFile(number, code, description, shown, kind, declared, content, line, is_beside))
+
+    def _name(self, name: str, number: int, place: Place) -> None:
+        if not name:
+            return
+        if _UNSAFE_NAME.search(name):
+            self.found.append(finding("file-name-unsafe", place, value=name, name=name))
+        # Two names that some file system would not tell apart are one.
+        first = self._names.setdefault(unicodedata.normalize("NFC", name).casefold(), number)
+        if first != number:
+            self.found.append(finding("file-name-repeated", place, value=name, name=name, first=first, number=number))
+
+    def _kind(self, name: str, written: str, place: Place) -> str:
+        ending = match[0].lower() if (match := _ENDING.search(name)) else ""
+        kind = written.lower()
+        if kind and not kind.startswith("."):
+            kind = "." + kind
+        if kind and ending and _SAME_ENDING.get(kind, kind) != _SAME_ENDING.get(ending, ending):
+            self.found.append(finding("file-kind-mismatch", place, value=written, name=name, expected=ending))
+        return kind or ending
+
+    def _content(self, text: str, number: int, name: str, place: Place) -> bytes | None:
+        try:
+            content = decode(text)
+        except Base64Error as broken:
+            why_vi, why_en = broken.words()
+            words: dict[str, str | int] = {"number": number, "name": name}
+            self.found.append(finding("file-base64-broken", place, words, why_vi=why_vi, why_en=why_en))
+            return None
+        return self._not_empty(content, number, name, place)
+
+    def _not_empty(self, content: bytes, number: int, name: str, place: Place) -> bytes | None:
+        if not content:
+            self.found.append(finding("file-empty", place, number=number, name=name))
+            return None
+        return content
+
+    def _length(self, declared: int, text: str, content: bytes, name: str, place: Place) -> None:
+        """The length told is that of the base64 text; a line break may have been counted not at all, or as two."""
+        blanks = sum(map(text.count, " \t\r\n"))
+        if declared in (len(text) - blanks, len(text) + text.count("\n")):
+            return
+        code = "file-length-decoded" if declared == len(content) else "file-length-mismatch"
+        self.found.append(finding(code, place, value=str(declared), name=name, declared=declared, found=len(text)))
+
+    def _code(self, written: str, name: str, kind: str, content: bytes | None, place: Place) -> str:
+        """The form's code: as written but for a vendor's suffix; guessed, and said so, when what is written is none."""
+        code = without(written, _FORM_SUFFIXES)
+        known = code != ENVELOPE and self.catalogue.form(code, self.on) is not None
+        if kind != ".xml":
+            if known:
+                self.found.append(finding("form-not-xml", place, value=kind, name=name, form=code))
+                return code
+            if code != ATTACHMENT:
+                self.found.append(finding("attachment-code-unexpected", place, value=written, name=name))
+            return ATTACHMENT
+        if known or code == ATTACHMENT:
+            return code
+        guess = self._guess([code, name], content)
+        if not guess and _FORM_CODE.fullmatch(code):
+            return code
+        hint_vi, hint_en = (
+            (f" Theo nội dung, đây là {guess}.", f" By its content it is {guess}.") if guess else ("", "")
+        )
+        expected = guess or "D02-TS"
+        words = {"name": name, "expected": expected, "hint_vi": hint_vi, "hint_en": hint_en}
+        self.found.append(finding("form-code-junk", place, words, value=written))
+        return guess or code
+
+    def _guess(self, names: Sequence[str], content: bytes | None) -> str:
+        forms = [form for form in self.catalogue.forms(self.on) if form.code != ENVELOPE]
+        by_name = {form.code.casefold(): form.code for form in forms}
+        for name in names:
+            stem = _STAMP.sub("", _ENDING.sub("", name))
+            if code := by_name.get(without(stem, _FORM_SUFFIXES).casefold()):
+                return code
+        root = _ROOT_TAG.search((content or b"")[:_ROOT_SEARCH_BYTES])
+        by_root = {form.root: form.code for form in forms if form.root != ENVELOPE}
+        return by_root.get(root[1].decode("ascii"), "") if root else ""
+
+
+def file_pointer(form: str, number: int) -> str:
+    """The XPath of the file with this number."""
+    middle = "/ThongTinHoSo" if form == ENVELOPE else ""
+    return f"/Hoso/NoiDung{middle}/ToKhais/FileToKhai[{number}]"
+
+
+def plain(text: str) -> str:
+    """The text with single blanks."""
+    return " ".join(text.split())
+
+
+def number_of(text: str) -> int | None:
+    """The number that a text is, if it is one and of a sensible length."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS_MAX else None
+
+
+def without(code: str, suffixes: tuple[str, ...]) -> str:
+    """The code without the suffix that a vendor's software has put behind it."""
+    for suffix in suffixes:
+        if code.endswith(suffix):
+            return code.removesuffix(suffix)
+    return code
