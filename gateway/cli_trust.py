@@ -1,205 +1,206 @@
-"""Commands of the operator for trust: which certificate authorities' signatures the gateway believes."""
+"""Commands of the operator for trust: which certificate authorities' signatures the gateway believes, and why."""
 
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
-from msgspec import Struct
 
-from gateway.cli_terms import (
-    DONE,
-    JUDGED_BAD,
-    CannotWork,
-    Commands,
-    Parser,
-    add_json,
-    command,
-    group,
-    read_file,
-    settings,
-    table,
-)
-from gateway.clock import SystemClock
-from signing.indication import Refusal
-from signing.trust import TrustStore
+from gateway.cli_terms import DONE, JUDGED_BAD, Commands, Parser, a_day, add_json, command, group, settings
+from gateway.cli_trust_rows import Row, anchors_trusted, day_of, rows_of, wrong_in
+from gateway.clock import SystemClock, for_people
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import date
 
-_SUFFIXES = (".pem", ".crt", ".cer", ".der")
-_SOON_DAYS = 90
-
-
-class _Held(Struct, frozen=True):
-    """A certificate of the trust folder, and what is wrong with it, if anything."""
-
-    file: str
-    kind: str
-    subject: str
-    not_after: str
-    sha256: str
-    wrong: str = ""
+_KINDS: Final = {
+    "anchor": "gốc · anchor",
+    "intermediate": "trung gian · intermediate",
+    "tsa-anchor": "gốc dấu thời gian · TSA anchor",
+    "crl": "danh sách thu hồi · CRL",
+    "unusable": "không dùng được · unusable",
+}
 
 
 def declare(commands: Commands[Parser]) -> None:
-    """Declare `trust add|list|check`."""
+    """Declare `trust add|list|check|withdraw`."""
     kinds = group(
         commands,
         "trust",
-        says="Chứng thư số gốc và trung gian được tin (MOTCUA_TRUST).",
-        tells="Trusted anchors and the intermediates below them.",
+        says="Chứng thư số gốc và trung gian được tin (MOTCUA_TRUST); cổng đang chạy tự đọc lại.",
+        tells="Trusted anchors and the intermediates below them; a running gateway reads changes by itself.",
     )
+    _declare_add(kinds)
+    listing = command(
+        kinds,
+        "list",
+        _list,
+        says="Liệt kê chứng thư số và CRL: hiệu lực, được tin từ - đến, nguồn, SHA-256, nối tới gốc nào.",
+        tells="List certificates and CRLs: validity, since and until when trusted, source, SHA-256, chain.",
+        example="""
+            motcua trust list
+            motcua trust list --json
+        """,
+    )
+    add_json(listing)
+    checking = command(
+        kinds,
+        "check",
+        _check,
+        says="Chỉ nêu chỗ sai và chỗ nên biết; kết thúc 1 nếu có gì sai.",
+        tells="Tell what is wrong or worth knowing; exit status 1 when anything is wrong.",
+        example="""
+            motcua trust check
+            motcua trust check || echo "xem lại thư mục tin cậy"
+        """,
+    )
+    add_json(checking)
+    _declare_withdraw(kinds)
+
+
+def _declare_add(kinds: Commands[Parser]) -> None:
     add = command(
         kinds,
         "add",
         _add,
-        says="Thêm chứng thư số của CA sau khi kiểm tra. Tự ký là gốc được tin: hãy đối chiếu dấu vân tay trước.",
-        tells="Add an authority's certificate after checking it. A self-signed one becomes an anchor.",
+        says="Thêm chứng thư số của CA sau khi kiểm tra. Tự ký là gốc được tin: đối chiếu SHA-256 với nguồn khác.",
+        tells="Add an authority's certificate after checking it. A self-signed one becomes an anchor: compare its "
+        "SHA-256 with another source first.",
         example="""
-            motcua trust add ca-goc.pem ca-trung-gian.pem
-            motcua trust list
+            motcua trust add ca-goc.pem ca-trung-gian.pem --source "công báo NEAC, bản in ngày 05/01/2026"
+            motcua trust add ca-goc.cer --sha256 "$(cat ma-sha256-tu-cong-bao.txt)" --from 01/07/2026
+            motcua trust add goc-tsa.pem --tsa --until 31/12/2027
         """,
     )
     add.add_argument("files", nargs="+", metavar="FILE", help="chứng thư số PEM hoặc DER · certificates")
-    for name, run, says, tells in (
-        ("list", _list, "Liệt kê chứng thư số được tin.", "List what is trusted."),
-        ("check", _check, "Như list; kết thúc 1 nếu có gì hỏng.", "As list; exit status 1 when anything is wrong."),
-    ):
-        shown = command(kinds, name, run, says=says, tells=tells, example=f"motcua trust {name}")
-        add_json(shown)
+    add.add_argument("--source", default="", metavar="TEXT", help="lấy từ đâu (mặc định: tên tệp) · where it is from")
+    add.add_argument("--obtained", type=a_day, metavar="DAY", help="ngày lấy (mặc định: hôm nay) · day it was obtained")
+    add.add_argument("--from", dest="since", type=a_day, metavar="DAY", help="được tin từ ngày · first day of trust")
+    add.add_argument("--until", type=a_day, metavar="DAY", help="được tin đến hết ngày · last day of trust")
+    add.add_argument("--note", default="", metavar="TEXT", help="ghi chú · a note")
+    add.add_argument("--by", default="", metavar="NAME", help="người thực hiện (mặc định: tên đăng nhập máy này)")
+    add.add_argument("--tsa", action="store_true", help="cho CA cấp dấu thời gian · for time-stamp authorities")
+    add.add_argument(
+        "--yes", action="store_true", help="đã đối chiếu SHA-256, không hỏi · compared already, do not ask"
+    )
+    add.add_argument(
+        "--sha256",
+        action="append",
+        default=[],
+        metavar="HEX",
+        help="SHA-256 mà gốc phải có · what the anchor must have",
+    )
+
+
+def _declare_withdraw(kinds: Commands[Parser]) -> None:
+    withdraw = command(
+        kinds,
+        "withdraw",
+        _withdraw,
+        says="Rút một chứng thư khỏi diện được tin, mọi tiến trình theo sau vài giây. Tệp và lý do được giữ lại. "
+        "Muốn tin lại: bỏ withdrawn_on và why trong trust.toml.",
+        tells="End trust in a certificate, in every process within seconds. The file and the reason are kept. "
+        "To trust it again: take withdrawn_on and why out of trust.toml.",
+        example="""
+            motcua trust withdraw 3f9a11c0d2e45b76 --why "CA báo lộ khóa, công văn ngày 02/03/2026"
+            motcua trust withdraw 3f9a11c0d2e45b76 --why "hết giấy phép" --on 01/07/2026
+        """,
+    )
+    withdraw.add_argument(
+        "sha256", metavar="SHA256", help="SHA-256, ít nhất 8 chữ số đầu · at least its first 8 digits"
+    )
+    withdraw.add_argument("--why", required=True, metavar="TEXT", help="lý do · the reason")
+    withdraw.add_argument("--on", type=a_day, metavar="DAY", help="từ đầu ngày (mặc định: hôm nay) · from that day on")
+    withdraw.add_argument("--yes", action="store_true", help="kể cả gốc cuối cùng · the last anchor too")
 
 
 def _add(asked: argparse.Namespace) -> int:
-    now = SystemClock().now()
-    checked = [one for file in asked.files for one in _authorities(file, now)]
-    folder = settings().path("trust", "trust")
-    folder.mkdir(parents=True, exist_ok=True)
-    held = {one.fingerprint(hashes.SHA256()) for _, one in _certificates(folder)}
-    for certificate in checked:
-        name = certificate.fingerprint(hashes.SHA256())
-        kind = "gốc · anchor" if _is_anchor(certificate) else "trung gian · intermediate"
-        subject = certificate.subject.rfc4514_string()
-        if name in held:
-            print(f"Đã có · already there: {kind}  {subject}")
-            continue
-        _lay(folder / f"{name.hex()[:16]}.pem", certificate.public_bytes(Encoding.PEM))
-        print(f"Đã thêm · added: {kind}  {subject}\n  SHA-256 {name.hex()}")
-    print("Cổng đọc lại khi khởi động · the gateway reads it at its next start")
-    return DONE
+    # Only for these two: they read and write more than a listing does.
+    from gateway.cli_trust_add import add  # noqa: PLC0415
+
+    return add(asked)
 
 
-def _authorities(file: str, now: datetime) -> list[x509.Certificate]:
-    """The certificates of a file, each fit to be trusted or to be a link. Raises `CannotWork`."""
-    content = read_file(file)
-    if b"PRIVATE KEY" in content:
-        raise CannotWork(f"{file}: có khóa riêng bên trong, không phải chỗ này · holds a private key, keep it away")
-    try:
-        pem = b"-----BEGIN CERTIFICATE-----" in content
-        found = x509.load_pem_x509_certificates(content) if pem else [x509.load_der_x509_certificate(content)]
-    except ValueError as error:
-        raise CannotWork(f"{file}: không phải chứng thư số · not a certificate") from error
-    for one in found:
-        if wrong := _fault(one, now):
-            raise CannotWork(f"{file}: {one.subject.rfc4514_string()}: {wrong}")
-    return found
+def _withdraw(asked: argparse.Namespace) -> int:
+    from gateway.cli_trust_add import withdraw  # noqa: PLC0415
 
-
-def _fault(certificate: x509.Certificate, now: datetime) -> str:
-    """Why a certificate should not be in the trust folder, or nothing."""
-    try:
-        is_authority = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
-        is_authority = False
-    if not is_authority:
-        return "không phải chứng thư số của CA · not an authority's certificate"
-    if certificate.not_valid_after_utc < now:
-        return f"hết hạn · expired {certificate.not_valid_after_utc:%d/%m/%Y}"
-    if certificate.not_valid_before_utc > now:
-        return f"chưa có hiệu lực · not valid before {certificate.not_valid_before_utc:%d/%m/%Y}"
-    return ""
+    return withdraw(asked)
 
 
 def _list(asked: argparse.Namespace) -> int:
-    _shown(asked)
+    _show(asked, everything=True)
     return DONE
 
 
 def _check(asked: argparse.Namespace) -> int:
-    held = _shown(asked)
-    anchors = [one for one in held if one.kind == "anchor"]
-    if not anchors and not asked.json:
-        print("KHÔNG có gốc nào: mọi chữ ký sẽ bị từ chối · NO anchor: every signature will be refused")
-    return JUDGED_BAD if not anchors or any(one.wrong for one in held) else DONE
+    rows = _show(asked, everything=False)
+    return JUDGED_BAD if wrong_in(rows) or not anchors_trusted(rows) else DONE
 
 
-def _shown(asked: argparse.Namespace) -> list[_Held]:
+def _show(asked: argparse.Namespace, *, everything: bool) -> list[Row]:
     folder = settings().path("trust", "trust")
-    held = _held(folder, SystemClock().now())
+    rows = rows_of(folder, SystemClock().now())
     if asked.json:
-        print(msgspec.json.encode(held).decode())
-        return held
-    words = {"anchor": "gốc · anchor", "intermediate": "trung gian · intermediate"}
-    rows = [
-        (words[one.kind], one.not_after, one.sha256[:16], one.subject, f"✗ {one.wrong}" if one.wrong else "")
-        for one in held
-    ]
-    head = ("LOẠI", "HẾT HẠN", "SHA-256", "CHỦ THỂ", "")
-    print("\n".join(table([head, *rows])) if held else f"{folder}: chưa có gì · nothing there yet")
-    return held
+        print(msgspec.json.encode(rows).decode())
+        return rows
+    names = {one.sha256: one.subject for one in rows if one.sha256}
+    for one in rows:
+        if everything or one.wrong or one.cautions:
+            print("\n".join(_block(one, names)))
+    if not rows:
+        print(f"{folder}: chưa có gì · nothing there yet")
+    if not anchors_trusted(rows):
+        print("KHÔNG có gốc nào được tin: mọi chữ ký sẽ bị từ chối · NO anchor: every signature will be refused")
+    counts = [sum(one.kind == kind and one.standing == "trusted" for one in rows) for kind in list(_KINDS)[:3]]
+    print(
+        f"Được tin · trusted: {counts[0]} gốc · anchors, {counts[1]} trung gian · intermediates, {counts[2]} gốc dấu "
+        f"thời gian · TSA anchors; {sum(len(one.wrong) for one in rows)} lỗi · wrong, "
+        f"{sum(len(one.cautions) for one in rows)} lưu ý · cautions"
+    )
+    return rows
 
 
-def _held(folder: Path, now: datetime) -> list[_Held]:
-    found = list(_certificates(folder))
-    anchors = [one for _, one in found if _is_anchor(one)]
-    store = TrustStore(anchors, [one for _, one in found if one not in anchors])
-    held = []
-    for name, one in found:
-        wrong = _fault(one, now)
-        if not wrong and one not in anchors:
-            chain = store.chain(one.public_bytes(Encoding.DER), now)
-            wrong = "không nối được tới gốc nào · leads to no anchor" if isinstance(chain, Refusal) else ""
-        soon = (one.not_valid_after_utc - now).days < _SOON_DAYS
-        held.append(
-            _Held(
-                file=name,
-                kind="anchor" if one in anchors else "intermediate",
-                subject=one.subject.rfc4514_string(),
-                not_after=f"{one.not_valid_after_utc:%d/%m/%Y}" + (" (!)" if soon and not wrong else ""),
-                sha256=one.fingerprint(hashes.SHA256()).hex(),
-                wrong=wrong,
-            )
-        )
-    return held
+def _block(one: Row, names: dict[str, str]) -> list[str]:
+    """One certificate or CRL: its heading, what is known of it, what is wrong with it."""
+    mark = "✗" if one.wrong else "–" if one.standing not in ("trusted", "") else "!" if one.cautions else "✓"
+    lines = [f"{mark} {_KINDS[one.kind]}  {one.subject or one.file}"]
+    if one.kind == "crl":
+        until = f" đến · until {for_people(one.not_after)}" if one.not_after else ""
+        lines.append(f"{one.file}: ngày · of {for_people(one.not_before)}{until}" if one.not_before else one.file)
+    elif one.kind != "unusable":
+        lines += _known(one, names)
+    lines += [f"✗ {said.vi} · {said.en}" for said in one.wrong]
+    lines += [f"! {said.vi} · {said.en}" for said in one.cautions]
+    return [lines[0], *(f"    {line}" for line in lines[1:])]
 
 
-def _certificates(folder: Path) -> Iterator[tuple[str, x509.Certificate]]:
-    if not folder.is_dir():
-        return
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in _SUFFIXES:
-            content = path.read_bytes()
-            try:
-                pem = b"-----BEGIN CERTIFICATE-----" in content
-                each = x509.load_pem_x509_certificates(content) if pem else [x509.load_der_x509_certificate(content)]
-            except ValueError as error:
-                raise CannotWork(f"{path}: không phải chứng thư số · not a certificate") from error
-            yield from ((path.name, one) for one in each)
+def _known(one: Row, names: dict[str, str]) -> list[str]:
+    lines = [f"SHA-256 {one.sha256}  ({one.file})"]
+    if one.not_before and one.not_after:
+        lines.append(f"hiệu lực · valid {day_of(one.not_before)} – {day_of(one.not_after)}")
+    if one.withdrawn_on:
+        since = f"rút từ · withdrawn from {_day(one.withdrawn_on)}"
+        lines.append(since + (f": {one.why}" if one.why else ""))
+    if one.trusted_from or one.trusted_until:
+        since = _day(one.trusted_from) if one.trusted_from else "…"
+        until = _day(one.trusted_until) if one.trusted_until else "…"
+        standing = {"not-yet": " (chưa · not yet)", "ended": " (đã hết · ended)"}.get(one.standing, "")
+        lines.append(f"được tin · trusted {since} – {until}{standing}")
+    if one.source:
+        obtained = f", lấy ngày · obtained {_day(one.obtained_on)}" if one.obtained_on else ""
+        by = f", thêm bởi · added by {one.added_by}" if one.added_by else ""
+        lines.append(f"nguồn · source: {one.source}{obtained}{by}")
+    if one.note:
+        lines.append(f"ghi chú · note: {one.note}")
+    if one.leads_to:
+        lines.append(f"nối tới · leads to: {names.get(one.leads_to, one.leads_to)}")
+    if one.crl and one.crl.next_update:
+        lines.append(f"CRL: {one.crl.file}, đến · until {for_people(one.crl.next_update)}")
+    else:
+        lines.append(f"CRL: {one.crl.file}" if one.crl else "CRL: không có trong thư mục · none in the folder")
+    return lines
 
 
-def _is_anchor(certificate: x509.Certificate) -> bool:
-    return certificate.subject == certificate.issuer
-
-
-def _lay(path: Path, content: bytes) -> None:
-    """Write whole or not at all: a gateway that starts meanwhile must not read half a certificate."""
-    before = path.with_suffix(".new")
-    before.write_bytes(content)
-    os.replace(before, path)  # noqa: PTH105 - said as what it is
+def _day(day: date) -> str:
+    return day.strftime("%d/%m/%Y")
