@@ -59,12 +59,13 @@ class BudgetSpent(Exception):
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """A client that showed a valid token."""
+    """A client that showed a valid token. `ivan_code` is an I-VAN's registered code, if it has one."""
 
     client: str
     role: Role
     offices: frozenset[str]
     requests_per_minute_max: int
+    ivan_code: str = ""
 
 
 class Issued(Struct, frozen=True):
@@ -184,6 +185,7 @@ class Callers:
             role=msgspec.convert(found.role, Role),
             offices=frozenset(offices),
             requests_per_minute_max=found.requests_per_minute_max,
+            ivan_code=found.ivan_code,
         )
         if len(self._believed) >= TOKENS_BELIEVED_MAX:
             self._believed.clear()
@@ -243,8 +245,12 @@ def register_client(
     jwk: str | None,
     requests_per_minute_max: int,
     now: datetime,
+    ivan_code: str = "",
 ) -> tuple[str, str | None]:
-    """Make a client; returns its id and, unless it brought a key, its secret, which is shown this once."""
+    """Make a client; returns its id and, unless it brought a key, its secret, which is shown this once.
+
+    It speaks for `units` on any day; a mandate with days is registered apart (`storage.clients.put_mandate`).
+    """
     client, secret = ids.client_id(role), None if jwk else ids.secret()
     row = clients.Client(
         id=client,
@@ -255,6 +261,7 @@ def register_client(
         requests_per_minute_max=requests_per_minute_max,
         created_at_us=to_us(now),
         disabled_at_us=None,
+        ivan_code=ivan_code,
     )
     with database.begin() as tx:
         clients.put_client(tx, row, units, offices)

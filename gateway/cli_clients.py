@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from gateway import cli_mandates
 from gateway.assertion import ClientKey, KeyUnusable
 from gateway.callers import ROLES, new_secret, register_client
 from gateway.cli_terms import (
@@ -23,17 +25,19 @@ from gateway.cli_terms import (
     table,
     whole,
 )
-from gateway.clock import SystemClock, for_people, from_us, rfc3339, to_us
+from gateway.clock import VIETNAM, SystemClock, for_people, from_us, rfc3339, to_us
 from gateway.opened import open_migrated
 from signing.seal import create_seal_key
 from storage import clients
 
 REQUESTS_PER_MINUTE_MAX = 10_000_000
 _OF_UNITS = ("employer", "ivan")
+# The register of I-VANs writes five digits; that it always will is unconfirmed.
+_IVAN_CODE = re.compile(r"[0-9A-Z]{1,20}", re.ASCII)
 
 
 def declare(commands: Commands[Parser]) -> None:
-    """Declare `client add|list|rotate|disable`."""
+    """Declare `client add|list|rotate|disable` and what `cli_mandates` adds to them."""
     kinds = group(commands, "client", says="Tài khoản kết nối của cổng.", tells="Clients of the gateway.")
     add = command(
         kinds,
@@ -44,13 +48,15 @@ def declare(commands: Commands[Parser]) -> None:
         example="""
             motcua client add --role employer --unit AK4549H --name "Phần mềm kế toán"
             motcua client add --role office --office 09993
-            motcua client add --role ivan --unit AK4549H --unit AIB098O --jwk cong-khai.jwk
+            motcua client add --role ivan --ivan-code 00040 --jwk cong-khai.jwk
+            motcua client mandate ivan-abc12345 --unit AK4549H --from 01/01/2026    # rồi ghi ủy quyền của đơn vị
         """,
     )
     add.add_argument("--role", required=True, choices=ROLES, help="vai trò · role")
     add.add_argument("--unit", action="append", default=[], metavar="CODE", help="đơn vị được nộp thay (lặp lại được)")
     add.add_argument("--office", action="append", default=[], metavar="CODE", help="cơ quan BHXH (lặp lại được)")
     add.add_argument("--name", default="", help="tên để nhận ra · a name to know it by")
+    add.add_argument("--ivan-code", default="", metavar="CODE", help="mã I-VAN (00040): hồ sơ phải mang đúng mã này")
     keys = add.add_mutually_exclusive_group()
     keys.add_argument("--jwk", metavar="FILE", help="khóa công khai của tài khoản (private_key_jwt) thay cho secret")
     keys.add_argument("--make-key", type=Path, metavar="FILE", help="tạo khóa riêng vào FILE và đăng ký khóa công khai")
@@ -86,6 +92,7 @@ def declare(commands: Commands[Parser]) -> None:
         example="motcua client disable employer-abc12345",
     )
     disable.add_argument("client", metavar="ID")
+    cli_mandates.declare(kinds)
 
 
 def _add(asked: argparse.Namespace) -> int:
@@ -93,6 +100,8 @@ def _add(asked: argparse.Namespace) -> int:
         raise CannotWork(f"--unit không dùng với vai trò {asked.role} · --unit does not go with role {asked.role}")
     if (asked.role == "office") != bool(asked.office):
         raise CannotWork("--office đi với --role office · --office goes with --role office, and it needs one")
+    if asked.ivan_code and (asked.role != "ivan" or not _IVAN_CODE.fullmatch(asked.ivan_code)):
+        raise CannotWork("--ivan-code đi với --role ivan, như 00040 · --ivan-code goes with --role ivan, like 00040")
     told = settings()
     jwk = None
     if asked.make_key:
@@ -109,6 +118,7 @@ def _add(asked: argparse.Namespace) -> int:
             jwk=jwk,
             requests_per_minute_max=asked.requests_per_minute or told.requests_per_minute_max,
             now=SystemClock().now(),
+            ivan_code=asked.ivan_code,
         )
     _tell_secret(client, secret, asked)
     return DONE
@@ -127,14 +137,16 @@ def _public(content: bytes, path: str) -> str:
 
 
 def _list(asked: argparse.Namespace) -> int:
+    today = SystemClock().now().astimezone(VIETNAM).date()
     with open_migrated(settings()) as database, database.read() as tx:
-        held = [(one, clients.units(tx, one.id), clients.offices(tx, one.id)) for one in clients.all_clients(tx)]
+        held = [(one, clients.units(tx, one.id, today), clients.offices(tx, one.id)) for one in clients.all_clients(tx)]
     if asked.json:
         shown = [
             {
                 "client_id": one.id,
                 "role": one.role,
                 "name": one.name,
+                "ivan_code": one.ivan_code,
                 "units": units,
                 "offices": offices,
                 "proof": "private_key_jwt" if one.jwk else "client_secret_basic",

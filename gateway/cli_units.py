@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from gateway import cli_bindings
 from gateway.cli_terms import (
     DONE,
     JUDGED_BAD,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def declare(commands: Commands[Parser]) -> None:
-    """Declare `unit add|import`."""
+    """Declare `unit add|import` and what `cli_bindings` adds to them."""
     kinds = group(commands, "unit", says="Sổ đăng ký đơn vị.", tells="The register of units.")
     add = command(
         kinds,
@@ -69,12 +70,14 @@ def declare(commands: Commands[Parser]) -> None:
             motcua unit import donvi.csv
             # code,tax_code,office,name,valid_from,valid_to
             # AK4549H,9922360686,09993,Công ty Mẫu,2020-01-01,
+            # tùy chọn · optional: thêm cột · more columns signing (tax-code|registered), signed_by_parent (yes|no)
         """,
     )
     bring.add_argument("file", type=Path, metavar="FILE.csv", help="CSV, UTF-8, có dòng tên cột · with a header line")
     bring.add_argument("--dry-run", action="store_true", help="chỉ so sánh, không ghi · compare, write nothing")
     bring.add_argument("--skip-bad", action="store_true", help="ghi các dòng đúng, bỏ dòng sai · leave bad rows out")
     add_json(bring)
+    cli_bindings.declare(kinds)
 
 
 def _offices(told: Settings) -> OfficeTable:
@@ -84,7 +87,8 @@ def _offices(told: Settings) -> OfficeTable:
 def _add(asked: argparse.Namespace) -> int:
     told = settings()
     today = SystemClock().now().astimezone(VIETNAM).date()
-    unit = register.Unit(
+    # Whose certificates sign for it stays as it stands; `unit signing` changes that.
+    unit = register.Told(
         code=asked.code,
         tax_code=tax_code_canonical(asked.tax_code),
         office=asked.office,
@@ -104,6 +108,11 @@ def _add(asked: argparse.Namespace) -> int:
         register.put(tx, [unit])
         if asked.client:
             clients.add_units(tx, asked.client, [unit.code])
+            if unit.code not in clients.units(tx, asked.client, today):
+                aside(
+                    f"Lưu ý: ủy quyền của {asked.client} cho {unit.code} không có hiệu lực hôm nay; xem motcua client "
+                    "mandates · note: that client's mandate does not hold today, see motcua client mandates"
+                )
     print(f"Đã đăng ký · registered {unit.code} ({unit.tax_code}, {unit.office})")
     return DONE
 

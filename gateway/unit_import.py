@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 COLUMNS = ("code", "tax_code", "office", "name", "valid_from", "valid_to")
+# Columns that may be left out; where they are, or a cell is empty, what is registered stays.
+SIGNING_COLUMNS = ("signing", "signed_by_parent")
 NAME_CHARACTERS_MAX = 300
 FAULTS_TOLD_MAX = 50
 # Each step is a short transaction, so that a gateway that is at work meanwhile hardly notices.
@@ -30,6 +32,8 @@ ROWS_A_STEP = 2000
 _CODE = re.compile(r"[0-9A-Z]{7}", re.ASCII)
 _TAX_CODE = re.compile(r"[0-9]{10}(-[0-9]{3})?|[0-9]{12}", re.ASCII)
 _OFFICE = re.compile(r"[0-9]{5}", re.ASCII)
+_MODES: dict[str, register.Signing | None] = {"": None, "tax-code": "tax-code", "registered": "registered"}
+_TRUTHS = {"": None, "yes": True, "có": True, "1": True, "no": False, "không": False, "0": False}
 
 
 class FileUnreadable(Exception):
@@ -62,33 +66,45 @@ class Registered:
     """What is registered already: for each code and first day, what stands there, as small as it goes."""
 
     def __init__(self, tx: sa.Connection) -> None:
-        self._held = {_key(unit): _content(unit) for unit in register.units(tx)}
+        self._held: dict[str, tuple[int, str]] = {}
+        # Only what is not the default: few units are signed for in another way.
+        self._signing: dict[str, tuple[str, bool]] = {}
+        for unit in register.units(tx):
+            self._held[_key(unit)] = _content(unit)
+            if (signing := (unit.signing, unit.signed_by_parent)) != _BY_DEFAULT:
+                self._signing[_key(unit)] = signing
 
-    def compare(self, unit: register.Unit) -> str:
+    def compare(self, unit: register.Told) -> str:
         """Whether the row would be `added`, `changed`, `ended` (only its last day is new) or is `unchanged`."""
         held = self._held.get(_key(unit))
         if held is None:
             return "added"
+        signing, by_parent = self._signing.get(_key(unit), _BY_DEFAULT)
+        if unit.signing not in (None, signing) or unit.signed_by_parent not in (None, by_parent):
+            return "changed"
         told = _content(unit)
         if held == told:
             return "unchanged"
         return "ended" if held[0] == told[0] and held[1] == "" and told[1] else "changed"
 
 
-def _key(unit: register.Unit) -> str:
+_BY_DEFAULT = (str(register.BY_TAX_CODE), False)
+
+
+def _key(unit: register.Unit | register.Told) -> str:
     return f"{unit.code} {unit.valid_from}"
 
 
-def _content(unit: register.Unit) -> tuple[int, str]:
+def _content(unit: register.Unit | register.Told) -> tuple[int, str]:
     """A 64-bit mark of what the row says, and its last day. Two rows that differ share a mark once in 10^19 times."""
     return hash((unit.tax_code, unit.office, unit.name)), unit.valid_to or ""
 
 
-def rows_of(file: TextIO) -> Iterator[tuple[int, register.Unit | Fault]]:
+def rows_of(file: TextIO) -> Iterator[tuple[int, register.Told | Fault]]:
     """The rows of a CSV file with their line numbers, each a unit or a fault. Raises `FileUnreadable`.
 
     The first line names the columns, in any order. `name` and `valid_to` may be empty; a day is yyyy-mm-dd or
-    dd/MM/yyyy.
+    dd/MM/yyyy. `signing` (tax-code, registered) and `signed_by_parent` (yes, no) may be there too.
     """
     reader = csv.DictReader(file, strict=True)
     try:
@@ -98,7 +114,7 @@ def rows_of(file: TextIO) -> Iterator[tuple[int, register.Unit | Fault]]:
         for row in reader:
             line = reader.line_num
             unit = _unit(row, line)
-            if isinstance(unit, register.Unit) and (earlier := seen.setdefault(_key(unit), line)) != line:
+            if isinstance(unit, register.Told) and (earlier := seen.setdefault(_key(unit), line)) != line:
                 vi = f"đơn vị {unit.code} từ {unit.valid_from} đã có ở dòng {earlier}"
                 yield line, Fault(line, vi, f"unit {unit.code} from {unit.valid_from} is in line {earlier} already")
             else:
@@ -137,7 +153,7 @@ def write(file: TextIO, database: Database, progress: Callable[[int], None]) -> 
     """
     with database.read() as tx:
         registered = Registered(tx)
-    written, waiting = 0, list[register.Unit]()
+    written, waiting = 0, list[register.Told]()
     for _, unit in rows_of(file):
         if isinstance(unit, Fault) or registered.compare(unit) == "unchanged":
             continue
@@ -148,7 +164,7 @@ def write(file: TextIO, database: Database, progress: Callable[[int], None]) -> 
     return written + _step(database, waiting)
 
 
-def _step(database: Database, waiting: list[register.Unit]) -> int:
+def _step(database: Database, waiting: list[register.Told]) -> int:
     with database.begin() as tx:
         register.put(tx, waiting)
     count = len(waiting)
@@ -156,23 +172,30 @@ def _step(database: Database, waiting: list[register.Unit]) -> int:
     return count
 
 
-def _unit(row: dict[str, str], line: int) -> register.Unit | Fault:
+def _unit(row: dict[str, str], line: int) -> register.Told | Fault:
     """A row as a unit, or the first thing that is wrong with it."""
     if None in row or None in row.values():
         return Fault(line, "thừa hoặc thiếu cột", "too many or too few columns")
-    unit = register.Unit(
+    mode, truth = (row.get(name, "").strip().lower() for name in SIGNING_COLUMNS)
+    if mode not in _MODES:
+        return Fault(line, f"signing “{mode}” không phải tax-code hay registered", "signing: tax-code or registered")
+    if truth not in _TRUTHS:
+        return Fault(line, f"signed_by_parent “{truth}” không phải yes hay no", "signed_by_parent: yes or no")
+    unit = register.Told(
         code=row["code"].strip(),
         tax_code=tax_code_canonical(row["tax_code"].strip()),
         office=row["office"].strip(),
         name=unicodedata.normalize("NFC", " ".join(row["name"].split())),
         valid_from=_day(row["valid_from"]),
         valid_to=_day(row["valid_to"]) if row["valid_to"].strip() else None,
+        signing=_MODES[mode],
+        signed_by_parent=_TRUTHS[truth],
     )
     wrong = fault_of(unit)
     return Fault(line, *wrong) if wrong else unit
 
 
-def fault_of(unit: register.Unit) -> tuple[str, str] | None:
+def fault_of(unit: register.Unit | register.Told) -> tuple[str, str] | None:
     """The first thing that is wrong with a unit, in Vietnamese and English."""
     if not _CODE.fullmatch(unit.code):
         return f"mã đơn vị “{unit.code}” không phải 7 ký tự 0-9 A-Z", f"unit code “{unit.code}” is not 7 of 0-9 A-Z"

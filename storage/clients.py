@@ -11,8 +11,13 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from storage.database import Statement
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
+
+    from storage.database import Database
 
 
 # Answers are promised to be remembered for at least 30 days.
@@ -20,7 +25,10 @@ REMEMBERED_DAYS = 35
 
 
 class Client(Struct, frozen=True, kw_only=True):
-    """A registered client; secrets are kept as their SHA-256 only, keys as a public JWK in JSON."""
+    """A registered client; secrets are kept as their SHA-256 only, keys as a public JWK in JSON.
+
+    `ivan_code` is the code under which an I-VAN is registered (mã I-VAN); empty when it has none or is not known.
+    """
 
     id: str
     role: str
@@ -30,6 +38,27 @@ class Client(Struct, frozen=True, kw_only=True):
     requests_per_minute_max: int
     created_at_us: int
     disabled_at_us: int | None
+    ivan_code: str = ""
+
+
+class Mandate(Struct, frozen=True, kw_only=True):
+    """A client may submit for a unit from `valid_from` to `valid_to`, both included (ISO 8601).
+
+    An empty `valid_from`: ever since, and then without an end; this is what employers' own software has. `reference` is
+    the document of the mandate (số, ngày văn bản ủy quyền).
+    """
+
+    client: str
+    unit: str
+    valid_from: str = ""
+    valid_to: str | None = None
+    reference: str = ""
+    registered_by: str = ""
+    at_us: int = 0
+
+    def holds(self, on: str) -> bool:
+        """Whether it holds on that day."""
+        return self.valid_from <= on and (self.valid_to is None or self.valid_to >= on)
 
 
 class Token(Struct, frozen=True):
@@ -74,19 +103,62 @@ def put_client(tx: sa.Connection, row: Client, units: Sequence[str], offices: Se
         )
 
 
+# The one condition under which a row of client_unit holds on the day `:on`; '' as that day: on any day.
+HOLDS = "valid_from <= :on AND (valid_to IS NULL OR valid_to >= :on)"
+_MANDATE = ", ".join(Mandate.__struct_fields__)
+_MANDATES_FOR = Statement(
+    f"SELECT {_MANDATE} FROM client_unit WHERE client = :client AND unit = :unit ORDER BY valid_from"  # noqa: S608 - names are ours
+)
+_ADD_UNIT = sa.text(
+    f"INSERT INTO client_unit ({_MANDATE}) SELECT :client, :unit, '', NULL, '', '', 0"  # noqa: S608 - names are ours
+    " WHERE NOT EXISTS (SELECT 1 FROM client_unit WHERE client = :client AND unit = :unit) ON CONFLICT DO NOTHING"
+)
+_PUT_MANDATE = sa.text(
+    f"INSERT INTO client_unit ({_MANDATE}) VALUES ({', '.join(':' + name for name in Mandate.__struct_fields__)})"  # noqa: S608 - names are ours
+    " ON CONFLICT (client, unit, valid_from) DO UPDATE SET valid_to = excluded.valid_to,"
+    " reference = excluded.reference, registered_by = excluded.registered_by, at_us = excluded.at_us"
+)
+
+
 def add_units(tx: sa.Connection, client_id: str, units: Sequence[str]) -> None:
-    """Let the client speak for these units too."""
+    """Let the client speak for these units too, on any day. Where it has a mandate, ended or not, that one stands."""
     if units:
+        tx.execute(_ADD_UNIT, [{"client": client_id, "unit": unit} for unit in dict.fromkeys(units)])
+
+
+def put_mandate(tx: sa.Connection, row: Mandate) -> None:
+    """Write a mandate; one with the same first day is replaced, and a dated one takes the place of an undated one."""
+    if row.valid_from:
         tx.execute(
-            sa.text("INSERT INTO client_unit (client, unit) VALUES (:client, :unit) ON CONFLICT DO NOTHING"),
-            [{"client": client_id, "unit": unit} for unit in dict.fromkeys(units)],
+            sa.text("DELETE FROM client_unit WHERE client = :client AND unit = :unit AND valid_from = ''"),
+            {"client": row.client, "unit": row.unit},
         )
+    tx.execute(_PUT_MANDATE, msgspec.structs.asdict(row))
 
 
-def units(tx: sa.Connection, client_id: str) -> list[str]:
-    """The units that the client speaks for."""
+def mandates(tx: sa.Connection, client_id: str) -> list[Mandate]:
+    """Every mandate of the client, ended ones too, by unit and first day."""
     found = tx.execute(
-        sa.text("SELECT unit FROM client_unit WHERE client = :client ORDER BY unit"), {"client": client_id}
+        sa.text(f"SELECT {_MANDATE} FROM client_unit WHERE client = :client ORDER BY unit, valid_from"),  # noqa: S608 - names are ours
+        {"client": client_id},
+    )
+    return [Mandate(**row._mapping) for row in found]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def mandates_for(database: Database, client_id: str, unit: str) -> tuple[Mandate, ...]:
+    """The client's mandates for the unit, ended ones too, the earliest first; looked up by itself.
+
+    For an answer to a client that may not speak: they are its own and nobody else's. Raises `DatabaseAway`.
+    """
+    found = database.look(_MANDATES_FOR, {"client": client_id, "unit": unit})
+    return tuple(Mandate(**dict(zip(Mandate.__struct_fields__, row, strict=True))) for row in found)
+
+
+def units(tx: sa.Connection, client_id: str, on: date | None = None) -> list[str]:
+    """The units that the client speaks for on that day; without a day, those that it speaks for on any day."""
+    found = tx.execute(
+        sa.text(f"SELECT DISTINCT unit FROM client_unit WHERE client = :client AND {HOLDS} ORDER BY unit"),  # noqa: S608 - names are ours
+        {"client": client_id, "on": on.isoformat() if on else ""},
     )
     return list(found.scalars())
 

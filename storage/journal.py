@@ -13,10 +13,12 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import UNSET, Struct, UnsetType
 
+from storage.clients import HOLDS
 from storage.database import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
 
     from storage.database import Database
 
@@ -28,7 +30,9 @@ class Dossier(Struct, frozen=True, kw_only=True):
     """One dossier as the journal keeps it. Times are microseconds since 1970 UTC.
 
     `statement` is the signed receipt (or, for a refused one, the signed notice), kept to the byte. `report` is the
-    verdicts and findings as JSON. A refused dossier has no place in the vault: its bytes were not kept.
+    verdicts and findings as JSON. A dossier refused at once has no place in the vault: its bytes were not kept. One
+    that was received and had to wait for its judgement holds a receipt, and, when it has been judged, `judgement`: the
+    second signed statement, which names the receipt.
     """
 
     id: str
@@ -55,6 +59,10 @@ class Dossier(Struct, frozen=True, kw_only=True):
     pack_offset: int | None
     pack_length: int | None
     wrapped_key: bytes | None
+    media_type: str = "application/xml"
+    judgement_number: str | None = None
+    judgement: str | None = None
+    judged_at_us: int | None = None
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -103,9 +111,12 @@ class Turn:
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """Whose dossiers a caller may see: its own submissions and its units', or its offices', or everything."""
+    """Whose dossiers a caller may see: its own submissions and, on the day `on`, its units'; or its offices'; or
+    everything. Without a day only those units count that the client speaks for on any day.
+    """
 
     client: str = ""
+    on: date | None = None
     offices: tuple[str, ...] = ()
     everything: bool = False
 
@@ -133,8 +144,10 @@ _RESERVE = Statement(
     "INSERT INTO ordinal (name, value) VALUES (:name, :count)"
     " ON CONFLICT (name) DO UPDATE SET value = ordinal.value + :count RETURNING value"
 )
-_IS_ACCEPTED = Statement("SELECT 1 FROM dossier WHERE sha256 = :sha256 AND state <> 'refused'")
-_SPEAKS_FOR = Statement("SELECT 1 FROM client_unit WHERE client = :client AND unit = :unit")
+_IS_ACCEPTED = Statement("SELECT 1 FROM dossier WHERE sha256 = :sha256 AND pack IS NOT NULL")
+_SPEAKS_FOR = Statement(
+    f"SELECT 1 FROM client_unit WHERE client = :client AND unit = :unit AND {HOLDS} LIMIT 1"  # noqa: S608 - names are ours
+)
 
 
 def _each(rows: Iterable[Struct]) -> list[dict[str, object]]:
@@ -169,33 +182,41 @@ def reserve(tx: sa.Connection, name: str, count: int) -> int:
 
 
 _SAME_CONTENT = sa.text(
-    f"SELECT {_DOSSIER} FROM dossier d WHERE d.sha256 IN :digests AND d.state <> 'refused'"  # noqa: S608 - names are ours
+    f"SELECT {_DOSSIER} FROM dossier d WHERE d.sha256 IN :digests AND d.pack IS NOT NULL"  # noqa: S608 - names are ours
 ).bindparams(sa.bindparam("digests", expanding=True))
 
 
 def accepted(tx: sa.Connection, digests: Sequence[bytes]) -> dict[bytes, Dossier]:
-    """The dossiers that were accepted with these very bytes."""
+    """The dossiers that were received with these very bytes."""
     found = tx.execute(_SAME_CONTENT, {"digests": list(digests)})
     return {dossier.sha256: dossier for dossier in map(_dossier, found)}
 
 
-def is_party(tx: sa.Connection, client: str, *, submitter: str, unit: str) -> bool:
-    """Whether this employer or I-VAN submitted the dossier or speaks for its unit."""
-    return submitter == client or speaks_for(tx, client, unit)
+def is_party(tx: sa.Connection, client: str, *, submitter: str, unit: str, on: date | None = None) -> bool:
+    """Whether this employer or I-VAN submitted the dossier, or speaks for its unit on that day.
+
+    A submitter stays a party of what it submitted, whatever becomes of its mandate.
+    """
+    return submitter == client or speaks_for(tx, client, unit, on)
 
 
-def speaks_for(tx: sa.Connection, client: str, unit: str) -> bool:
-    """Whether the client is registered for the unit."""
-    return bool(_SPEAKS_FOR(tx, {"client": client, "unit": unit}))
+def speaks_for(tx: sa.Connection, client: str, unit: str, on: date | None = None) -> bool:
+    """Whether the client is registered for the unit on that day; without a day, whether it is on any day."""
+    return bool(_SPEAKS_FOR(tx, {"client": client, "unit": unit, "on": _day(on)}))
 
 
-def may_speak(database: Database, client: str, unit: str) -> bool:
+def may_speak(database: Database, client: str, unit: str, on: date | None = None) -> bool:
     """The same, looked up by itself."""
-    return bool(database.look(_SPEAKS_FOR, {"client": client, "unit": unit}))
+    return bool(database.look(_SPEAKS_FOR, {"client": client, "unit": unit, "on": _day(on)}))
+
+
+def _day(on: date | None) -> str:
+    """The day as the register writes it. None holds for no row that has days: whoever forgets the day shows less."""
+    return on.isoformat() if on else ""
 
 
 def is_accepted(database: Database, sha256: bytes) -> bool:
-    """Whether these very bytes were accepted, from whomever; looked up by itself."""
+    """Whether these very bytes were received, from whomever; looked up by itself."""
     return bool(database.look(_IS_ACCEPTED, {"sha256": sha256}))
 
 
@@ -248,6 +269,25 @@ def record(tx: sa.Connection, events: Sequence[Event], states: Mapping[str, str]
         )
 
 
+_CONCLUDE = sa.text(
+    "UPDATE dossier SET state = :state, report = :report, judgement_number = :number, judgement = :judgement,"
+    " judged_at_us = :judged_at_us WHERE id = :id AND state = 'pending'"
+)
+
+
+def conclude(
+    tx: sa.Connection, dossier_id: str, *, state: str, report: str, number: str, judgement: str, judged_at_us: int
+) -> bool:
+    """Write what was judged of a dossier that had to wait; False when it waits no more. Its receipt stays as it is."""
+    values = {"state": state, "report": report, "number": number, "judgement": judgement, "judged_at_us": judged_at_us}
+    return bool(tx.execute(_CONCLUDE, {"id": dossier_id, **values}).rowcount)
+
+
+def enter_leaves(tx: sa.Connection, leaves: Sequence[LogEntry]) -> None:
+    """Write leaves for the log."""
+    _INSERT_LOG_ENTRY.many(tx, _each(leaves))
+
+
 def _visible(scope: Scope, alias: str) -> tuple[list[str], dict[str, object]]:
     """The SQL conditions (a row is seen if one holds; no row fulfils two), and their values.
 
@@ -257,12 +297,14 @@ def _visible(scope: Scope, alias: str) -> tuple[list[str], dict[str, object]]:
         return ["1 = 1"], {}
     if scope.offices:
         if alias == "d":
-            # What was refused never had an office.
-            return ["d.competent_office IN :offices AND d.state <> 'refused'"], {"offices": list(scope.offices)}
+            # What is refused, or not judged yet, is no office's.
+            seen = "d.competent_office IN :offices AND d.state NOT IN ('refused', 'pending')"
+            return [seen], {"offices": list(scope.offices)}
         return ["e.office IN :offices"], {"offices": list(scope.offices)}
     own = f"{alias}.submitter = :client"
-    units = f"{alias}.unit IN (SELECT unit FROM client_unit WHERE client = :client) AND {alias}.submitter <> :client"  # noqa: S608
-    return [own, units], {"client": scope.client}
+    spoken_for = f"SELECT unit FROM client_unit WHERE client = :client AND {HOLDS}"  # noqa: S608 - names are ours
+    units = f"{alias}.unit IN ({spoken_for}) AND {alias}.submitter <> :client"
+    return [own, units], {"client": scope.client, "on": _day(scope.on)}
 
 
 def _select(sql: str, values: Mapping[str, object]) -> sa.TextClause:
@@ -300,7 +342,7 @@ def refusals(tx: sa.Connection, sha256: bytes, scope: Scope) -> list[Dossier]:
     conditions, values = _visible(scope, "d")
     seen = " OR ".join(f"({condition})" for condition in conditions)
     sql = (
-        f"SELECT {_DOSSIER} FROM dossier d WHERE d.sha256 = :sha256 AND d.state = 'refused'"  # noqa: S608 - names are ours
+        f"SELECT {_DOSSIER} FROM dossier d WHERE d.sha256 = :sha256 AND d.pack IS NULL"  # noqa: S608 - names are ours
         f" AND ({seen}) ORDER BY d.seq DESC LIMIT {DOSSIERS_A_PAGE_MAX}"
     )
     return [_dossier(row) for row in tx.execute(_select(sql, values), {"sha256": sha256, **values})]

@@ -129,6 +129,49 @@ def test_a_bad_row_is_named_by_its_line(motcua: Terminal, line: str):
     assert told["faults"][0]["line"] == 2  # type: ignore[index]
 
 
+SIGNING_HEAD = HEAD.strip() + ",signing,signed_by_parent\n"
+
+
+def with_signing(number: int, signing: str, parent: str) -> str:
+    return f"{row(number).strip()},{signing},{parent}\n"
+
+
+def test_an_import_may_tell_whose_certificates_sign(motcua: Terminal):
+    text = SIGNING_HEAD + with_signing(1, "registered", "") + with_signing(2, "", "có") + with_signing(3, "", "")
+    status, told = bring(motcua, text)
+    assert (status, told["added"]) == (0, 3)
+    assert [(one.signing, one.signed_by_parent) for one in sorted_by_number(motcua)] == [
+        ("registered", False),
+        ("tax-code", True),
+        ("tax-code", False),
+    ]
+    assert bring(motcua, text)[1]["unchanged"] == 3
+
+
+def test_an_import_that_does_not_tell_leaves_it_as_it_stands(motcua: Terminal):
+    bring(motcua, SIGNING_HEAD + with_signing(1, "registered", "yes"))
+    assert bring(motcua, HEAD + row(1))[1]["unchanged"] == 1
+    assert bring(motcua, HEAD + row(1, office="09995"))[1]["changed"] == 1
+    assert bring(motcua, HEAD + row(1, since="2026-01-01"))[1]["added"] == 1
+    assert motcua("unit", "add", "--code", sample.unit_code(1), "--tax-code", sample.tax_code(1), "--office", "09993",
+                  "--valid-from", "2026-05-01").status == 0  # fmt: skip
+    assert [(one.signing, one.signed_by_parent) for one in registered(motcua.home)] == [("registered", True)] * 3
+    status, told = bring(motcua, SIGNING_HEAD + with_signing(1, "tax-code", "no"))
+    assert (status, told["changed"]) == (0, 1)
+    assert registered(motcua.home)[0].signing == "tax-code"
+
+
+@pytest.mark.parametrize("cells", ["both,", ",maybe", "registered,2"])
+def test_a_way_of_signing_that_is_none_is_a_bad_row(motcua: Terminal, cells: str):
+    status, told = bring(motcua, SIGNING_HEAD + with_signing(1, *cells.split(",")))
+    assert (status, told["bad"]) == (1, 1)
+
+
+def sorted_by_number(motcua: Terminal) -> list[register.Unit]:
+    held = {unit.code: unit for unit in registered(motcua.home)}
+    return [held[sample.unit_code(number)] for number in (1, 2, 3)]
+
+
 def test_a_row_that_stands_twice_is_bad(motcua: Terminal):
     status, told = bring(motcua, HEAD + row(1) + row(1, office="09995"))
     assert (status, told["bad"]) == (1, 1)

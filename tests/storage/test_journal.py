@@ -107,8 +107,8 @@ def test_the_same_bytes_cannot_be_accepted_twice(database: Database) -> None:
 
 
 def test_refused_bytes_may_come_again_and_be_accepted(database: Database) -> None:
-    refused = put_dossier(database, "no", state="refused")
-    put_dossier(database, "no2", state="refused", sha256=refused.sha256)
+    refused = put_dossier(database, "no", state="refused", pack=None)
+    put_dossier(database, "no2", state="refused", pack=None, sha256=refused.sha256)
     put_dossier(database, "yes", sha256=refused.sha256)
     with database.read() as tx:
         assert journal.accepted(tx, [refused.sha256])[refused.sha256].id == "d-yes"
@@ -118,7 +118,7 @@ def test_refused_bytes_may_come_again_and_be_accepted(database: Database) -> Non
 def test_batches_count_up_and_the_same_batch_is_found(database: Database) -> None:
     put_dossier(database, "a", batch=1)
     put_dossier(database, "b", batch=4)
-    put_dossier(database, "refused", batch=9, state="refused")
+    put_dossier(database, "refused", batch=9, state="refused", pack=None)
     key = ("TS12345", "600", "11/2026")
     with database.read() as tx:
         assert journal.last_batch(tx, *key) == 4
