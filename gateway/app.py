@@ -6,7 +6,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from datetime import datetime
 from types import FrameType
 from typing import Any
 
@@ -19,7 +19,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from gateway import desk, ids
-from gateway.api import anyone, described, dossiers, oauth, office
+from gateway.api import anyone, described, dossiers, oauth, office, validation
 from gateway.api.caller import allowance_headers, identify, language_of
 from gateway.api.problems import Answer, Refused, answer_of
 from gateway.api.submit import submit
@@ -28,16 +28,22 @@ from gateway.clock import Clock, SystemClock
 from gateway.config import Settings, load
 from gateway.deadlines import Calendar
 from gateway.faults import log_fault
+from gateway.fetching import Network, Offline, allowed_hosts
 from gateway.house import SWEEP_EVERY_S, House
 from gateway.intake import Intake
 from gateway.judge import Tables
+from gateway.pending import judge_due
+from gateway.refresh import refresh, tell_of_revoked
 from gateway.report import Language
 from gateway.routing import OfficeTable
+from gateway.seals import open_seal
 from gateway.settle import Stores
+from gateway.trusting import TrustWatch, follow
 from schemas.catalogue import Catalogue
-from signing.seal import load_seal_key
-from signing.trust import TrustStore
-from signing.verify import Policy
+from signing.indication import Refusal
+from signing.policy_file import load_policy, policy_text
+from signing.revocation import RevocationStore
+from signing.trust_list import Trusted
 from storage.cipher import Cipher
 from storage.database import Database, DatabaseAway, open_database
 from storage.vaults import open_vault
@@ -47,6 +53,7 @@ _REQUESTS = logging.getLogger("motcua.requests")
 DETAIL_CHARACTERS_MAX = 300
 PATH_BYTES_MAX = 200
 PRUNE_EVERY_SWEEPS = 12
+REFRESH_EVERY_SWEEPS = 6
 _HOT_PATH = "/v1/dossiers"
 _HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "media-type"}
 
@@ -60,24 +67,31 @@ def open_the_database(settings: Settings) -> Database:
     return open_database(settings.database, password)
 
 
-def open_tables(settings: Settings) -> Tables:
-    """The tables in force."""
+def open_tables(settings: Settings, now: datetime, trusted: Trusted | None = None) -> Tables:
+    """The tables in force. `trusted` is what the trust folder says, read now if it was not read before; `now` is when
+    its CRLs were got, as far as we know. Raises `TrustUnusable`, `PolicyUnusable`.
+    """
+    trusted = trusted or TrustWatch(settings.path("trust", "trust")).read(now)
+    revocation = RevocationStore(trusted.authorities)
+    for name, der in trusted.crls:
+        if isinstance(refused := revocation.add_crl(der, source=name, fetched_at=now), Refusal):
+            _FAULTS.warning("%s in the trust folder is not used: %s", name, refused.code)
     return Tables(
         catalogue=Catalogue.load(),
-        policy=Policy(),
-        trust=_trust(settings.path("trust", "trust")),
+        policy=load_policy(settings.signature_policy),
+        policy_text=policy_text(settings.signature_policy),
+        revocation=revocation,
+        trust=trusted.store,
+        tsa=trusted.tsa,
+        cosignature_path=settings.cosignature_path,
+        refuse_broken_papers=settings.refuse_broken_papers,
         offices=OfficeTable.load(settings.path("offices", "") if settings.offices else None),
         calendar=Calendar.load(),
         receiving_office=settings.receiving_office,
     )
 
 
-def _trust(folder: Path) -> TrustStore:
-    """The anchors of the folder; with none, or without the folder, every signature will be refused."""
-    return TrustStore.load(folder) if folder.is_dir() and any(folder.iterdir()) else TrustStore(())
-
-
-def open_stores(settings: Settings) -> Stores:
+def open_stores(settings: Settings, now: datetime) -> Stores:
     """The stores and the seal; the vault is probed, and one that breaks its contract stops the start."""
     vault = open_vault(settings.vault)
     vault.probe()
@@ -85,20 +99,24 @@ def open_stores(settings: Settings) -> Stores:
         database=open_the_database(settings),
         vault=vault,
         cipher=Cipher.load(settings.path("master_key", "master.key")),
-        seal=load_seal_key(settings.path("seal_key", "seal.pem")),
+        seal=open_seal(settings, now),
         gateway_unit=settings.gateway_unit,
     )
 
 
 def build(settings: Settings, clock: Clock | None = None) -> "Door":
     """The whole gateway as one ASGI application."""
-    stores, tables = open_stores(settings), open_tables(settings)
+    clock = clock or SystemClock()
+    watch = TrustWatch(settings.path("trust", "trust"))
+    stores, tables = open_stores(settings, clock.now()), open_tables(settings, clock.now(), watch.read(clock.now()))
     callers = Callers(
         stores.database,
         token_life_s=settings.token_life_s,
         lookups_per_minute_max=settings.lookups_per_minute_max,
     )
-    house = House(settings, clock or SystemClock(), stores, tables, Intake(stores, tables, settings), callers)
+    fetcher = Network(allowed_hosts(settings.revocation_hosts)) if settings.revocation_hosts else Offline()
+    house = House(settings, clock, stores, Intake(stores, tables, settings), callers, fetcher)
+    house.trust_watch = watch
     return Door(house)
 
 
@@ -182,7 +200,9 @@ def _framework(house: House) -> Litestar:
         route_handlers=[
             *anyone.HANDLERS,
             *oauth.HANDLERS,
-            Router("/", route_handlers=[*dossiers.HANDLERS, *office.HANDLERS], guards=[_authenticate]),
+            Router(
+                "/", route_handlers=[*dossiers.HANDLERS, *validation.HANDLERS, *office.HANDLERS], guards=[_authenticate]
+            ),
         ],
         dependencies={
             "house": Provide(_house, sync_to_thread=False),
@@ -259,13 +279,16 @@ def _plainly(error: HTTPException) -> str:
 async def _life(app: Litestar) -> AsyncIterator[None]:
     house: House = app.state.house
     _stop_early(house)
-    sweeping = asyncio.create_task(_sweep(house))
+    tasks = [asyncio.create_task(_sweep(house))]
+    if house.trust_watch is not None:
+        tasks.append(asyncio.create_task(follow(house, house.trust_watch)))
     try:
         yield
     finally:
-        sweeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeping
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await house.close()
 
 
@@ -289,6 +312,11 @@ async def _sweep(house: House) -> None:
         await asyncio.sleep(SWEEP_EVERY_S)
         try:
             await house.run(desk.sweep, house.database, house.clock.now())
+            await house.run(house.revocations.take_shared)
+            await judge_due(house)
+            if turn % REFRESH_EVERY_SWEEPS == 0:
+                await refresh(house)
+            await tell_of_revoked(house)
             if turn % PRUNE_EVERY_SWEEPS == 0:
                 await house.run(house.callers.forget_ended, house.clock.now())
         except DatabaseAway:

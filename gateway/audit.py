@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway import ids, states
 from gateway.clock import from_us, rfc3339
-from gateway.receipt import NOTICE_TYPE, RECEIPT_TYPE, Notice, Receipt
+from gateway.receipt import JUDGEMENT_TYPE, NOTICE_TYPE, RECEIPT_TYPE, Judgement, Notice, Receipt
 from signing.seal import SealBroken, open_jws
 from storage import journal, pack
 from storage.cipher import MasterKeyUnknown
@@ -30,6 +30,7 @@ _BESIDE = sa.text(
     "SELECT d.id, w.state AS work, w.office AS office, l.leaf AS leaf FROM dossier d"
     " LEFT JOIN work w ON w.dossier = d.id LEFT JOIN log_entry l ON l.seq = d.seq WHERE d.id IN :ids"
 ).bindparams(sa.bindparam("ids", expanding=True))
+_LEAF = sa.text("SELECT leaf FROM log_entry WHERE seq = :seq")
 _LEAVES = sa.text("SELECT count(*) FROM log_entry WHERE seq <= :upto")
 
 
@@ -48,6 +49,8 @@ class Audited(Struct):
     upto: int = 0
     accepted: int = 0
     refused: int = 0
+    # Received, and judged later: each has a second statement.
+    judged_later: int = 0
     content_bytes: int = 0
     events: int = 0
     leaves: int = 0
@@ -96,7 +99,7 @@ class Audit:
                     self._dossier(tx, dossier, beside[dossier.id])
                 self._progress(self.found.accepted + self.found.refused)
             self.found.leaves = tx.execute(_LEAVES, {"upto": self.found.upto}).scalar_one()
-        statements = self.found.accepted + self.found.refused
+        statements = self.found.accepted + self.found.refused + self.found.judged_later
         if self.found.leaves != statements:
             counted = f"{self.found.leaves} ≠ {statements}"
             self._wrong("leaves", "log", f"số lá chờ vào nhật ký khác số văn bản: {counted}", f"leaves: {counted}")
@@ -136,7 +139,9 @@ class Audit:
             self._wrong("leaf", number, "lá nhật ký không phải của văn bản", "its leaf is not its statement's")
         for wrong in _statement_faults(dossier, self._keys):
             self._wrong("statement", number, f"văn bản: {wrong}", f"statement: {wrong}")
-        if states.State(dossier.state) is states.State.REFUSED:
+        if dossier.judgement is not None:
+            self._judgement(tx, dossier)
+        if dossier.pack is None and states.State(dossier.state) is states.State.REFUSED:
             self.found.refused += 1
             return
         self.found.accepted += 1
@@ -147,6 +152,17 @@ class Audit:
         if dossier.id != ids.dossier_id(dossier.sha256):
             self._wrong("id", number, "mã hồ sơ không theo nội dung", "its id does not follow from its bytes")
         self._content(dossier)
+
+    def _judgement(self, tx: sa.Connection, dossier: journal.Dossier) -> None:
+        """The second statement of a dossier that had to wait: it names the receipt, and has a leaf of its own."""
+        self.found.judged_later += 1
+        number, statement = str(dossier.judgement_number), str(dossier.judgement)
+        for wrong in _judgement_faults(dossier, self._keys):
+            self._wrong("judgement", number, f"kết luận: {wrong}", f"judgement: {wrong}")
+        decided = [event.seq for event in _events_of(tx, dossier.id) if event.type in ("accepted", "refused")]
+        leaves = [tx.execute(_LEAF, {"seq": seq}).scalar() for seq in decided]
+        if ids.leaf(statement) not in leaves:
+            self._wrong("leaf", number, "kết luận không có lá nhật ký", "the judgement has no leaf")
 
     def _content(self, dossier: journal.Dossier) -> None:
         """The very bytes come back: read, unlocked, their digest the receipt's."""
@@ -215,7 +231,7 @@ def _events_of(tx: sa.Connection, dossier: str) -> Iterator[journal.Event]:
 
 def _statement_faults(dossier: journal.Dossier, keys: Mapping[str, Mapping[str, str]]) -> list[str]:
     """What a statement says that its row does not say; or that its seal does not hold."""
-    refused = dossier.state == states.State.REFUSED.value
+    refused = dossier.pack is None
     try:
         payload = _open(dossier.statement, keys, NOTICE_TYPE if refused else RECEIPT_TYPE)
         kind: type[Receipt | Notice] = Notice if refused else Receipt
@@ -245,6 +261,24 @@ def _statement_faults(dossier: journal.Dossier, keys: Mapping[str, Mapping[str, 
             "competent_office": dossier.competent_office,
             "due_at": rfc3339(from_us(dossier.due_at_us)) if dossier.due_at_us is not None else None,
         }
+    return [f"{name}: {getattr(said, name)!r} ≠ {held!r}" for name, held in row.items() if getattr(said, name) != held]
+
+
+def _judgement_faults(dossier: journal.Dossier, keys: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """What a judgement says that the row, or the receipt, does not; or that its seal does not hold."""
+    try:
+        said = msgspec.json.decode(_open(str(dossier.judgement), keys, JUDGEMENT_TYPE), type=Judgement)
+    except (SealBroken, msgspec.MsgspecError) as error:
+        return [str(error)]
+    row: dict[str, object] = {
+        "judgement": dossier.judgement_number,
+        "receipt": dossier.statement_number,
+        "receipt_sha256": hashlib.sha256(dossier.statement.encode()).hexdigest(),
+        "dossier": dossier.id,
+        "sha256": dossier.sha256.hex(),
+        "received_at": rfc3339(from_us(dossier.received_at_us)),
+        "competent_office": dossier.competent_office,
+    }
     return [f"{name}: {getattr(said, name)!r} ≠ {held!r}" for name, held in row.items() if getattr(said, name) != held]
 
 

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "client": ("gateway.cli_clients", "tài khoản kết nối · clients of the gateway"),
     "unit": ("gateway.cli_units", "sổ đăng ký đơn vị · the register of units"),
     "office": ("gateway.cli_tables", "bảng cơ quan BHXH · the table of offices"),
+    "seal": ("gateway.cli_seal", "khóa niêm phong biên nhận · the keys that seal receipts"),
     "trust": ("gateway.cli_trust", "chứng thư số gốc được tin · trusted certificates"),
     "due": ("gateway.cli_tables", "tính hạn trả kết quả · work out a due date"),
     "route": ("gateway.cli_tables", "tìm cơ quan giải quyết · find the competent office"),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from gateway.api.submit import Checked, checked
+from gateway.api.submit import checked
 from gateway.app import open_tables, open_the_database
+from gateway.belonging import Known, look_up
 from gateway.cli_terms import (
     COULD_NOT,
     DONE,
@@ -28,9 +29,8 @@ from gateway.cli_terms import (
 )
 from gateway.clock import VIETNAM, SystemClock
 from gateway.findings_text import block, signature_lines
-from gateway.judge import Known, Refusal, Submission, judge, open_dossier
+from gateway.judge import ASIC_E, Refusal, Submission, judge, open_dossier
 from schemas.findings import Severity
-from storage import register
 from storage.migrations import missing
 from storage.register import Unit
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from gateway.judge import Filing, Opened, Tables
     from storage.database import Database
 
+_ZIP = b"PK\x03\x04"
 _REGISTER = "Đơn vị đã đối chiếu với sổ trên máy này · unit compared with the register here"
 _ITSELF = "Đơn vị CHƯA được đối chiếu: không có trong sổ trên máy này · unit NOT compared: not in the register here"
 
@@ -80,8 +81,9 @@ def declare(commands: Commands[Parser]) -> None:
 
 def _check(asked: argparse.Namespace) -> int:
     told = settings()
-    tables = open_tables(told)
-    at = asked.at or SystemClock().now()
+    now = SystemClock().now()
+    tables = open_tables(told, now)
+    at = asked.at or now
     database = _register(told)
     bad = unread = 0
     try:
@@ -120,7 +122,9 @@ def _register(told: Settings) -> Database | None:
 def _judge(
     file: str, content: bytes, at: datetime, database: Database | None, tables: Tables, *, unsigned: bool
 ) -> _Judged:
-    submission = Submission(content=content, sha256=hashlib.sha256(content).digest(), submitter="", received_at=at)
+    media_type = ASIC_E if content.startswith(_ZIP) else "application/xml"
+    sha256 = hashlib.sha256(content).digest()
+    submission = Submission(content=content, sha256=sha256, submitter="", received_at=at, media_type=media_type)
     opened = open_dossier(submission)
     if isinstance(opened, Refusal):
         return _Judged(file, opened, ok=False, unit_from="")
@@ -134,9 +138,9 @@ def _judge(
 def _known(opened: Opened, at: datetime, database: Database | None) -> tuple[Known, str]:
     header = opened.header
     if database is not None:
-        found = register.unit_at(database, header.unit_code, at.astimezone(VIETNAM).date())
-        if found is not None:
-            return Known(unit=found, may_speak=True), _REGISTER
+        known = look_up(database, unit_code=header.unit_code, on=at.astimezone(VIETNAM).date())
+        if known.unit is not None:
+            return known, _REGISTER
     itself = Unit(code=header.unit_code, tax_code=header.tax_code, office=header.office_code, valid_from="")
     return Known(unit=itself if header.unit_code else None, may_speak=True), _ITSELF if header.unit_code else ""
 
@@ -145,7 +149,14 @@ def _tell(judged: _Judged, asked: argparse.Namespace) -> None:
     if asked.json:
         shown = checked(judged.outcome, "en" if asked.lang == "en" else "vi")
         if asked.unsigned:
-            shown = Checked(ok=judged.ok, sha256=shown.sha256, verdict=None, signatures=(), findings=shown.findings)
+            content_alone: dict[str, object] = {
+                "ok": judged.ok,
+                "waits": False,
+                "verdict": None,
+                "signatures": (),
+                "papers": [],
+            }
+            shown = msgspec.structs.replace(shown, **content_alone)
         print(msgspec.json.encode(shown).decode())
         return
     print(_headline(judged, unsigned=asked.unsigned))
@@ -169,4 +180,7 @@ def _headline(judged: _Judged, *, unsigned: bool) -> str:
     if not unsigned:
         passed = sum(one.passed for one in verdicts)
         counted += f", {passed}/{len(verdicts)} chữ ký hợp lệ · signatures hold"
-    return f"{'ĐẠT · GOOD' if judged.ok else 'KHÔNG ĐẠT · BAD'}  {judged.file}: {counted}"
+    word = "ĐẠT · GOOD" if judged.ok else "KHÔNG ĐẠT · BAD"
+    if judged.ok and not unsigned and any(one.waits for one in verdicts):
+        word = "CHỜ DỮ LIỆU THU HỒI · would be received, PENDING"
+    return f"{word}  {judged.file}: {counted}"

@@ -24,10 +24,12 @@ from gateway.cli_terms import (
     thousands,
     wrapped,
 )
+from gateway.clock import SystemClock
 from gateway.config import Misconfigured, Settings
 from gateway.opened import open_migrated
+from gateway.seals import open_seal, refuse_unknown_seal
 from gateway.settle import Stores
-from signing.seal import load_seal_key
+from signing.seal import SealKeyUnusable
 from storage.cipher import Cipher
 from storage.migrations import migrate, missing
 from storage.vaults import open_vault
@@ -142,7 +144,7 @@ def _look(told: Settings) -> list[_Looked]:
         _try("cơ sở dữ liệu · database", lambda: _database(told)),
         _try("kho · vault", lambda: _vault(told)),
         _try("khóa chính · master key", lambda: _master_key(told)),
-        _try("khóa niêm phong · seal key", lambda: load_seal_key(told.path("seal_key", "seal.pem")).kid),
+        _try("khóa niêm phong · seal key", lambda: _seal(told)),
         _try("bảng · tables", lambda: _tables(told)),
     ]
 
@@ -176,8 +178,18 @@ def _master_key(told: Settings) -> str:
     return str(path)
 
 
+def _seal(told: Settings) -> str:
+    now = SystemClock().now()
+    seal = open_seal(told, now, keep=False)
+    with open_migrated(told) as database:
+        refuse_unknown_seal(seal, database, now)
+    if troubles := seal.troubles(now):
+        raise SealKeyUnusable("; ".join(troubles))
+    return seal.signer_at(now).kid
+
+
 def _tables(told: Settings) -> str:
-    tables = open_tables(told)
+    tables = open_tables(told, SystemClock().now())
     anchors = len(tables.trust.anchors)
     trusted = f"{anchors} gốc được tin · anchors" if anchors else "CHƯA có gốc được tin · NO anchor, nothing can pass"
     return f"{trusted}; {tables.offices.version}; {tables.policy.id}"
@@ -185,7 +197,8 @@ def _tables(told: Settings) -> str:
 
 def _audit(asked: argparse.Namespace) -> int:
     told = settings()
-    seal = load_seal_key(told.path("seal_key", "seal.pem"))
+    now = SystemClock().now()
+    seal = open_seal(told, now, keep=False, to_seal=False)
     vault = open_vault(told.vault)
     try:
         with open_migrated(told) as database:
@@ -196,7 +209,8 @@ def _audit(asked: argparse.Namespace) -> int:
                 seal=seal,
                 gateway_unit=told.gateway_unit,
             )
-            found = Audit(stores, {seal.kid: seal.public_jwk()}, _progress()).run(packs=not asked.no_packs)
+            keys = {key.kid: key.jwk for key in seal.keys(now)}
+            found = Audit(stores, keys, _progress()).run(packs=not asked.no_packs)
     finally:
         vault.close()
     if sys.stderr.isatty():
@@ -220,6 +234,7 @@ def _report(found: Audited, *, packs: bool) -> list[str]:
     rows = [
         ("hồ sơ đã tiếp nhận · accepted", thousands(found.accepted), f"{thousands(found.content_bytes)} byte đọc lại"),
         ("hồ sơ không tiếp nhận · refused", thousands(found.refused), ""),
+        ("hồ sơ kết luận sau · judged later", thousands(found.judged_later), ""),
         ("sự kiện · facts", thousands(found.events), f"liền mạch đến · gap-free to {thousands(found.upto)}"),
         ("lá nhật ký · leaves", thousands(found.leaves), ""),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from getpass import getpass
 from pathlib import Path
 
@@ -26,12 +26,15 @@ from gateway.cli_terms import (
 from gateway.clock import VIETNAM, SystemClock
 from schemas import sample
 from schemas.catalogue import Catalogue
+from signing.asic import ENVELOPE
 from signing.dossier import sign_dossier
 from signing.sign import SigningKey, load_certificate, load_key
+from signing.sign_asic import add_signature, container_of_envelope, make_container
 
 # An invented office of the table that comes with motcua.
 DEMO_OFFICE = "09993"
 SEED_MAX = 999_999_999
+_ZIP = b"PK\x03\x04"
 
 
 def declare(commands: Commands[Parser]) -> None:
@@ -66,10 +69,13 @@ def declare(commands: Commands[Parser]) -> None:
         "sign",
         _sign,
         says="Ký hồ sơ: từng tờ khai rồi đến phong bì; những byte khác giữ nguyên.",
-        tells="Sign a dossier: each form, then the envelope; every other byte stays as it is.",
+        tells="Sign a dossier: each form, then the envelope; every other byte stays as it is. An ASiC-E container "
+        "gets one more signature.",
         example="""
             motcua sign hoso.xml --key donvi.key.pem --cert donvi.pem -o hoso.signed.xml
             motcua sign hoso.xml --key donvi.p12 --password-file matkhau.txt > hoso.signed.xml
+            motcua sign hoso.xml --key donvi.p12 --profile xades -o hoso.signed.xml
+            motcua sign hoso.xml --key donvi.p12 --profile asic -o hoso.asice
         """,
     )
     put.add_argument("file", metavar="FILE", help="hồ sơ, hoặc - · the dossier, or - for standard input")
@@ -77,7 +83,12 @@ def declare(commands: Commands[Parser]) -> None:
     put.add_argument("--cert", type=Path, metavar="CERT", help="chứng thư số (PEM, DER); không cần nếu đã có trong KEY")
     put.add_argument("--password-file", type=Path, metavar="PATH", help="tệp chứa mật khẩu của khóa · its password")
     put.add_argument("--level", choices=("both", "forms", "envelope"), default="both", help="ký ở mức nào")
-    put.add_argument("--profile", choices=("national", "xades", "asic"), default="national", help="dạng chữ ký")
+    put.add_argument(
+        "--profile",
+        choices=("national", "xades", "asic"),
+        default="national",
+        help="dạng chữ ký: quốc gia (XMLDSig), XAdES-B-B, hay gói ASiC-E · kind of signature",
+    )
     put.add_argument("-o", "--output", metavar="FILE", help="mặc định: đầu ra chuẩn · default: standard output")
 
 
@@ -102,21 +113,10 @@ def _sample(asked: argparse.Namespace) -> int:
 
 
 def _sign(asked: argparse.Namespace) -> int:
-    if asked.profile != "national":
-        raise CannotWork(
-            f"dạng chữ ký {asked.profile} chưa có · profile {asked.profile} is not there yet: use national"
-        )
     now = SystemClock().now()
     content = read_file(asked.file)
     key, certificate = load_holder(asked.key, asked.cert, asked.password_file)
-    signed = sign_dossier(
-        content,
-        key,
-        certificate,
-        signature_paths=signature_paths(Catalogue.load(), now.astimezone(VIETNAM).date()),
-        now=now.replace(microsecond=0),
-        level=asked.level,
-    )
+    signed = _signed(asked, content, key, certificate, now)
     write_file(asked.output, signed)
     ends = certificate.not_valid_after_utc
     if ends < now:
@@ -126,6 +126,30 @@ def _sign(asked: argparse.Namespace) -> int:
     if asked.output:
         aside(f"Đã ký · signed {asked.output} ({thousands(len(signed))} byte)")
     return DONE
+
+
+def _signed(
+    asked: argparse.Namespace, content: bytes, key: SigningKey, certificate: x509.Certificate, now: datetime
+) -> bytes:
+    at = now.replace(microsecond=0)
+    is_container = content.startswith(_ZIP)
+    if asked.profile != "asic":
+        if is_container:
+            raise CannotWork(f"{asked.file} là gói ASiC-E: thêm --profile asic · is a container: add --profile asic")
+        paths = signature_paths(Catalogue.load(), now.astimezone(VIETNAM).date())
+        return sign_dossier(
+            content, key, certificate, signature_paths=paths, now=at, level=asked.level, profile=asked.profile
+        )
+    if asked.level == "forms":
+        raise CannotWork(
+            "gói ASiC-E luôn được ký ở mức phong bì · a container is always signed on the envelope's level"
+        )
+    if is_container:
+        return add_signature(content, key, certificate, at)
+    if asked.level == "envelope":
+        return make_container({ENVELOPE: content}, key, certificate, now=at)
+    paths = signature_paths(Catalogue.load(), now.astimezone(VIETNAM).date())
+    return container_of_envelope(content, key, certificate, at, signature_paths=paths)
 
 
 def signature_paths(catalogue: Catalogue, on: date) -> dict[str, str]:

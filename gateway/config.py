@@ -27,8 +27,11 @@ AT_LEAST_ONE = (
     "lookups_per_minute_max",
     "lease_s_max",
     "wait_s_max",
+    "revocation_refresh_s",
+    "revocation_watch_days",
 )
 ABOVE_ZERO = ("body_idle_s", "round_window_s")
+REVOCATION_WAIT_S_MAX = 30.0
 _GATEWAY_UNIT = re.compile(r"[0-9A-Z]{1,3}(\.[0-9A-Z]{2,3}){1,3}")
 
 
@@ -49,8 +52,27 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     vault_url: str = ""
     # The folder of PEM trust anchors and intermediates; empty: `trust` in `home`.
     trust: str = ""
-    # The key that seals receipts (PEM); empty: `seal.pem` in `home`.
+    # The signature policy: the name of one that comes with motcua, or the path of a TOML file.
+    signature_policy: str = "national-1"
+    # Hosts (host or host:port, with commas between) that may be asked for CRLs and OCSP responses over plain HTTP. None
+    # else is ever asked, whatever a certificate says. Empty: only CRLs in the trust folder are known.
+    revocation_hosts: str = ""
+    # How long the first sight of a certificate waits for its revocation data before the dossier is received, pending.
+    revocation_wait_s: float = 2.0
+    # Revocation data of certificates seen in the last days is fetched again when it is older than this.
+    revocation_refresh_s: int = 3600
+    revocation_watch_days: int = 30
+    # Where an I-VAN's co-signature may stand in the envelope, such as /Hoso/CKy_IVAN (unconfirmed); empty: nowhere.
+    cosignature_path: str = ""
+    # The malware scanner (clamd): unix:/path or tcp:host:port; empty: supporting papers are not scanned, and told so.
+    scanner: str = ""
+    # Whether a supporting paper whose own signature fails (PAdES) refuses the dossier; else it is a warning.
+    refuse_broken_papers: bool = False
+    # The key that seals receipts (a PEM file, or a PKCS#11 URI); empty: `seal.pem` in `home`. Once there is a history,
+    # it says which key seals when; this one must be in it.
     seal_key: str = ""
+    # The history of the seal's keys; all gateways on one database share it. Empty: `seal-keys.json` in `home`.
+    seal_keys: str = ""
     # The key that wraps each dossier's own key (32 bytes); empty: `master.key` in `home`.
     master_key: str = ""
     # The table of offices; empty: the one that comes with motcua, which is unconfirmed.
@@ -137,6 +159,8 @@ def _check(settings: Settings) -> None:
     for name in AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise Misconfigured(f"{name} must be at least 1")
+    if not 0 <= settings.revocation_wait_s <= REVOCATION_WAIT_S_MAX:
+        raise Misconfigured(f"revocation_wait_s must be 0 to {REVOCATION_WAIT_S_MAX}")
     for name in ABOVE_ZERO:
         if not 0 < getattr(settings, name) < float("inf"):
             raise Misconfigured(f"{name} must be above 0")

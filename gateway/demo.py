@@ -220,7 +220,12 @@ class _Play:
         forged = (
             (desk.altered(_FORGED), "Sửa lương sau khi ký", "wage changed after signing", "HASH_FAILURE"),
             (desk.by_nobody_known(_FORGED), "CA mạo tên", "forged CA", "CERTIFICATE_CHAIN_GENERAL_FAILURE"),
-            (desk.by_another_unit(_FORGED), "Ký bằng chứng thư đơn vị khác", "another unit's", "signer-not-the-unit"),
+            (
+                desk.by_another_unit(_FORGED),
+                "Ký bằng chứng thư đơn vị khác",
+                "another unit's",
+                "signer-tax-code-differs",
+            ),
         )
         for content, vi, en, expected in forged:
             outcome = await employer.submit(content)

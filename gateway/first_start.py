@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives import hashes
 from msgspec import Struct
 
 from gateway.callers import register_client
+from gateway.seals import history_path
 from schemas import sample
-from signing.demo_pki import Employer, Recipe, load_recipe, make_pki, write_holder
+from signing.demo_pki import DemoPki, Employer, Holder, Recipe, load_recipe, make_pki, write_holder
+from signing.demo_revocation import make_crl
+from signing.pkcs11_uri import is_pkcs11
 from signing.seal import create_seal_key
+from signing.sign import load_certificate, load_key
+from signing.trust_facts import Facts, with_facts
 from storage import journal, register
 from storage.cipher import create_master_key
 
@@ -28,6 +35,9 @@ DEMO_OFFICES = ("09993", "09995")
 DEMO_UNITS = 4
 DEMO_FOLDER = "demo"
 SECRETS_FILE = "clients.json"
+_AUTHORITY = "authority"
+_CRL_BACKDATED = timedelta(minutes=5)
+_CRL_VALID = timedelta(days=3650)
 _DEMO_SINCE = "2020-01-01"
 
 
@@ -56,7 +66,9 @@ def make_keys(settings: Settings, database: Database) -> list[str]:
         ("seal_key", "seal.pem", create_seal_key),
     ):
         path = settings.path(name, default)
-        if path.exists():
+        # A token's key is not ours to make; and once there is a history of seal keys, it is the one to miss them.
+        is_elsewhere = name == "seal_key" and (is_pkcs11(settings.seal_key) or history_path(settings).exists())
+        if is_elsewhere or path.exists():
             continue
         if getattr(settings, name):
             raise KeysMissing(f"{path}: không có khóa này · no such key (MOTCUA_{name.upper()})")
@@ -96,6 +108,7 @@ def make_demo(settings: Settings, database: Database, now: datetime) -> Path | N
     recipe = load_recipe()
     pki = make_pki(now, Recipe(recipe.root, recipe.intermediate, employers=()))
     pki.write(folder)
+    _keep_authorities(folder, pki, now)
     units = demo_units()
     for unit in units:
         named = Employer(
@@ -115,9 +128,43 @@ def make_demo(settings: Settings, database: Database, now: datetime) -> Path | N
         json.dump(secrets, file, indent=2)
     # Trust comes last: a first start that was cut short begins again from here.
     trust.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for certificate in sorted((folder / "trust").iterdir()):
-        (trust / f"demo-{certificate.name}").write_bytes(certificate.read_bytes())
+    sources = b""
+    for _, holder in _authorities_of(pki):
+        sha256 = holder.certificate.fingerprint(hashes.SHA256()).hex()
+        sources = with_facts(sources, Facts(sha256=sha256, source="motcua serve --demo"))
+    for one in sorted((folder / "trust").iterdir()):
+        (trust / f"demo-{one.name}").write_bytes(one.read_bytes())
+    (trust / "trust.toml").write_bytes(sources)
     return listed
+
+
+def _keep_authorities(folder: Path, pki: DemoPki, now: datetime) -> None:
+    """Keep the demo authorities' keys, so that their CRLs can be made anew: a policy takes none that is too old."""
+    for name, holder in _authorities_of(pki):
+        write_holder(folder, f"{_AUTHORITY}-{name}", holder)
+    _write_crls(folder / "trust", _authorities_of(pki), now)
+
+
+def _authorities_of(pki: DemoPki) -> list[tuple[str, Holder]]:
+    return [("root", pki.root), ("intermediate", pki.intermediate)]
+
+
+def _write_crls(folder: Path, authorities: list[tuple[str, Holder]], now: datetime, prefix: str = "") -> None:
+    for name, holder in authorities:
+        der = make_crl(holder, this_update=now - _CRL_BACKDATED, next_update=now + _CRL_VALID)
+        (folder / f"{prefix}{name}.crl").write_bytes(der)
+
+
+def renew_demo_crls(settings: Settings, now: datetime) -> None:
+    """Make the demo authorities' CRLs anew, where this home has a demonstration."""
+    folder, trust = settings.home_path / DEMO_FOLDER, settings.path("trust", "trust")
+    authorities = []
+    for name in ("root", "intermediate"):
+        if not (key_file := folder / f"{_AUTHORITY}-{name}.key.pem").exists():
+            return
+        key, _ = load_key(key_file)
+        authorities.append((name, Holder(key, load_certificate(folder / f"{_AUTHORITY}-{name}.pem"))))
+    _write_crls(trust, authorities, now, "demo-")
 
 
 def _row(unit: DemoUnit) -> register.Unit:

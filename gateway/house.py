@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from gateway.api.body import Limits
 from gateway.intake import answered_in_time
+from gateway.revocations import Revocations
 from storage import journal
 from storage.database import DatabaseAway
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from gateway.callers import Callers
     from gateway.clock import Clock
     from gateway.config import Settings
+    from gateway.fetching import Fetcher
     from gateway.intake import Intake
     from gateway.judge import Tables
     from gateway.settle import Stores
+    from gateway.trusting import TrustWatch
     from storage.database import Database
 
 # How often a worker looks whether something was committed, while someone waits for it.
@@ -93,10 +96,16 @@ class House:
     """Everything a handler may use."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, stores: Stores, tables: Tables, intake: Intake, callers: Callers
+        self,
+        settings: Settings,
+        clock: Clock,
+        stores: Stores,
+        intake: Intake,
+        callers: Callers,
+        fetcher: Fetcher,
     ) -> None:
         self.settings, self.clock = settings, clock
-        self.stores, self.tables = stores, tables
+        self.stores = stores
         self.intake, self.callers = intake, callers
         self.spool = settings.home_path / "spool"
         self.limits = Limits(
@@ -107,6 +116,16 @@ class House:
         self._large = asyncio.Semaphore(LARGE_AT_ONCE_MAX)
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "database")
         self.watch = Watch(stores.database, self.run)
+        self.fetcher = fetcher
+        # Whoever composes the house says which folder is followed.
+        self.trust_watch: TrustWatch | None = None
+        self.revocations = Revocations(self.tables.revocation, fetcher, stores.database, self.run, clock)
+        intake.revocations = self.revocations
+
+    @property
+    def tables(self) -> Tables:
+        """The tables in force now."""
+        return self.intake.tables
 
     @property
     def database(self) -> Database:
@@ -132,7 +151,9 @@ class House:
     async def close(self) -> None:
         """Answer who still waits, then give everything back."""
         await self.watch.close()
+        await self.revocations.close()
         await self.intake.close()
+        await self.fetcher.close()
         self._threads.shutdown()
         self.stores.vault.close()
         self.stores.database.close()

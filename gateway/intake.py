@@ -12,31 +12,44 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+import msgspec
+
+from gateway.attached import infected
+from gateway.attached import scanned as with_scans
+from gateway.belonging import look_up
 from gateway.clock import VIETNAM
 from gateway.faults import log_fault
-from gateway.judge import Known, Opened, Refusal, judge, open_dossier
+from gateway.judge import ASIC_E, Filing, Opened, Refusal, judge, may_be_explained, open_dossier, refused_instead
+from gateway.scanner import scanner_of
 from gateway.settle import Settled, settle
-from storage import journal, register
+from signing.seal import SealAway
+from storage import journal
 from storage.database import DatabaseAway
 from storage.vault import VaultAway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import date
 
+    from gateway.belonging import Known
     from gateway.callers import Caller
     from gateway.config import Settings
-    from gateway.judge import Filing, Submission, Tables
+    from gateway.judge import Submission, Tables
+    from gateway.revocations import Revocations
     from gateway.settle import Stores
 
 # Up to this size a dossier is judged in the event loop: handing it to a thread would cost more than it saves.
 INLINE_BYTES_MAX = 128 * 1024
 
+# The code of supporting papers; and “/ByteRange”, which every signed PDF holds, in base64 at each of three places.
+_PAPER = b"CT-DK"
+_SIGNED_PDF = (b"L0J5dGVSYW5nZ", b"9CeXRlUmFuZ2", b"vQnl0ZVJhbmdl")
 _LOG = logging.getLogger("motcua.intake")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 # What means "nobody of this round was promised anything, come back": the round is not tried one by one.
-STORE_AWAY = (VaultAway, DatabaseAway)
+STORE_AWAY = (VaultAway, DatabaseAway, SealAway)
 
 
 # A store behind a network that has not answered for so long is taken to be away; whatever it was asked may yet happen.
@@ -62,6 +75,14 @@ async def answered_in_time(work: asyncio.Future[_R]) -> _R:
         return await asyncio.wait_for(asyncio.shield(work), ANSWER_S_MAX)
     except TimeoutError:
         raise DatabaseAway(f"no answer in {ANSWER_S_MAX:.0f} s") from None
+
+
+def _takes_long(submission: Submission) -> bool:
+    """Whether judging would keep the event loop: a large dossier, a container, or one with a signed PDF in it."""
+    content = submission.content
+    if len(content) > INLINE_BYTES_MAX or submission.media_type == ASIC_E:
+        return True
+    return _PAPER in content and any(mark in content for mark in _SIGNED_PDF)
 
 
 class Rounds:
@@ -193,6 +214,10 @@ class Intake:
     def __init__(self, stores: Stores, tables: Tables, settings: Settings) -> None:
         self.stores, self.tables = stores, tables
         self._rounds = Rounds(lambda round_: settle(round_, self.stores, self.tables), settings, inline=stores.inline)
+        # Whoever composes the house says who fetches revocation data; without it nothing is fetched.
+        self.revocations: Revocations | None = None
+        self.scanner = scanner_of(settings.scanner)
+        self._revocation_wait_s = settings.revocation_wait_s
         self._judges = ThreadPoolExecutor(1, "judge")
         self._reads = None if stores.database.inline else ThreadPoolExecutor(1, "read")
 
@@ -224,12 +249,15 @@ class Intake:
         """
         # (3) These bytes were accepted before? Only a party of the dossier is told so.
         if await self._read(journal.is_accepted, self.stores.database, submission.sha256):
-            earlier = await self._read(self._earlier, submission.sha256, caller.client)
+            on = submission.received_at.astimezone(VIETNAM).date()
+            earlier = await self._read(self._earlier, submission.sha256, caller.client, on)
             if earlier is not None:
                 return Settled(earlier, fresh=False)
         # (4–8) Judge.
         outcome = await self.judge(submission, caller)
         joined()
+        if isinstance(outcome, Filing) and outcome.waits:
+            outcome = await self._after_a_wait(outcome, submission, caller)
         # (9–11) Keep, seal, commit; (12) only then may the caller be answered.
         return await self._rounds.join(outcome)
 
@@ -238,23 +266,63 @@ class Intake:
         opened = await self._judge(submission, open_dossier, submission)
         if isinstance(opened, Refusal):
             return opened
-        known = await self._read(self._known, opened, caller.client)
-        return await self._judge(submission, judge, opened, known, self.tables)
+        known = await self._read(self._known, opened, caller)
+        if _takes_long(submission):
+            outcome = await self._apart(judge, opened, known, self.tables)
+        else:
+            outcome = judge(opened, known, self.tables, explain=False)
+            if may_be_explained(outcome) and not isinstance(again := open_dossier(submission), Refusal):
+                # Finding out why takes longer than anybody else should wait.
+                outcome = await self._apart(judge, again, known, self.tables)
+        return await self.scanned(outcome)
 
-    def _earlier(self, sha256: bytes, client: str) -> journal.Dossier | None:
+    async def scanned(self, outcome: Filing | Refusal) -> Filing | Refusal:
+        """Have the supporting papers of what would be accepted scanned; malware refuses. Raises `ScannerAway`."""
+        if isinstance(outcome, Refusal) or not outcome.to_scan:
+            return outcome
+        scans = [await self.scanner.scan(file.content) for file in outcome.to_scan]
+        found = [
+            infected(file, scan) for file, scan in zip(outcome.to_scan, scans, strict=True) if scan.state == "infected"
+        ]
+        if found:
+            return refused_instead(outcome, found)
+        return msgspec.structs.replace(outcome, papers=with_scans(outcome.papers, scans), to_scan=())
+
+    def _earlier(self, sha256: bytes, client: str, on: date) -> journal.Dossier | None:
         with self.stores.database.read() as tx:
             found = journal.accepted(tx, [sha256]).get(sha256)
-            return found if found and journal.is_party(tx, client, submitter=found.submitter, unit=found.unit) else None
+            if found and journal.is_party(tx, client, submitter=found.submitter, unit=found.unit, on=on):
+                return found
+            return None
 
-    def _known(self, opened: Opened, client: str) -> Known:
-        on = opened.submission.received_at.astimezone(VIETNAM).date()
-        code, database = opened.header.unit_code, self.stores.database
-        return Known(unit=register.unit_at(database, code, on), may_speak=journal.may_speak(database, client, code))
+    async def _after_a_wait(self, outcome: Filing, submission: Submission, caller: Caller) -> Filing | Refusal:
+        """The first sight of a certificate waits a little for its revocation data, outside the round; then the dossier
+        is judged again, or received and judged later.
+        """
+        revocations = self.revocations
+        if revocations is None or not self._revocation_wait_s or not revocations.may_try(outcome.wanted):
+            return outcome
+        if not await revocations.obtain_within(outcome.wanted, self._revocation_wait_s):
+            return outcome
+        return await self.judge(submission, caller)
+
+    def _known(self, opened: Opened, caller: Caller) -> Known:
+        """What must be looked up about the unit and the caller, as of the day of receipt."""
+        return look_up(
+            self.stores.database,
+            unit_code=opened.header.unit_code,
+            on=opened.submission.received_at.astimezone(VIETNAM).date(),
+            client=caller.client,
+            ivan_code=caller.ivan_code,
+        )
 
     async def _judge(self, submission: Submission, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """Small dossiers are judged in the loop, large ones one at a time in a thread."""
-        if len(submission.content) <= INLINE_BYTES_MAX:
+        """Small dossiers are read in the loop, large ones one at a time in a thread."""
+        if not _takes_long(submission):
             return step(*args, **kwargs)
+        return await self._apart(step, *args, **kwargs)
+
+    async def _apart(self, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return await asyncio.get_running_loop().run_in_executor(self._judges, lambda: step(*args, **kwargs))
 
     async def _read(self, look: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:

@@ -11,27 +11,38 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from gateway import containers
 from gateway import findings as own
+from gateway.attached import Paper, judge_papers, papers_of
+from gateway.belonging import Known, belonging, no_right
 from gateway.clock import VIETNAM
 from gateway.deadlines import Calendar, Due, due
 from gateway.routing import Ambiguous, OfficeTable, Route, route
+from gateway.signed_by import ENVELOPE, Looking, for_the_unit, sealed, verdict_on
 from schemas import envelope as envelopes
 from schemas import validate, xml
 from schemas.catalogue import Catalogue, Procedure
+from schemas.envelope_files import EnvelopeFile
 from schemas.findings import Finding, Severity, bounded
-from signing.indication import Verdict
+from signing import asic
+from signing.asic_manifest import MEDIA_TYPE
+from signing.explain_search import Search
+from signing.indication import Verdict, Wanted
+from signing.revocation import RevocationStore
 from signing.trust import TrustStore
-from signing.verify import Policy, verify
-from storage.register import Unit
+from signing.verify import Policy
+from signing.xmldsig import SIGNATURE
+from storage.bindings import Binding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from lxml import etree
 
-ENVELOPE = "Hoso"
-ENVELOPE_SIGNATURE_PATH = "/Hoso/CKy_Dvi"
+
+# EN 319 162-1 §4.4.1
+ASIC_E = MEDIA_TYPE
 
 
 class Tables(Struct, frozen=True, kw_only=True):
@@ -39,17 +50,20 @@ class Tables(Struct, frozen=True, kw_only=True):
 
     catalogue: Catalogue
     policy: Policy
+    # The policy's own text, "" when it was made in code: kept with the first dossier that is judged by it.
+    policy_text: bytes = b""
     trust: TrustStore
+    # Fed by whoever fetches; the same store stays in force when trust is read again.
+    revocation: RevocationStore
+    # Anchors of time-stamp authorities; None when there are none.
+    tsa: TrustStore | None = None
+    # Whether a supporting paper whose own signature fails refuses the dossier; else it is a warning.
+    refuse_broken_papers: bool = False
+    # Where an I-VAN's co-signature may stand (its name is not confirmed: the operator's to set); empty: nowhere.
+    cosignature_path: str = ""
     offices: OfficeTable
     calendar: Calendar
     receiving_office: str
-
-
-class Known(Struct, frozen=True, kw_only=True):
-    """What was looked up about the unit that the envelope names, and the caller's right to speak for it."""
-
-    unit: Unit | None
-    may_speak: bool
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -61,6 +75,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     received_at: datetime
     batch: int | None = None
     channel: str = "api"
+    media_type: str = "application/xml"
 
 
 class PartOf(Struct, frozen=True, kw_only=True):
@@ -75,7 +90,9 @@ class PartOf(Struct, frozen=True, kw_only=True):
 
 
 class Filing(Struct, frozen=True, kw_only=True):
-    """A dossier that may be accepted. `findings` are warnings."""
+    """A dossier that may be accepted, or, where `waits`, received: all passed, but revocation data is missing or stale.
+    `findings` are warnings; `renewals` are certificates that were recognised as renewals of registered ones.
+    """
 
     submission: Submission
     procedure: Procedure
@@ -88,6 +105,16 @@ class Filing(Struct, frozen=True, kw_only=True):
     schema_versions: tuple[str, ...]
     route: Route
     due: Due | None
+    waits: bool = False
+    papers: tuple[Paper, ...] = ()
+    # The supporting papers themselves, until they have been scanned.
+    to_scan: tuple[EnvelopeFile, ...] = ()
+    renewals: tuple[Binding, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """The revocation data that was not at hand, each certificate once."""
+        return tuple({one.sha256: one for verdict in self.verdicts for one in verdict.wanted}.values())
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
@@ -104,48 +131,81 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 
 class Opened(Struct, frozen=True):
-    """Bytes that became a tree, and what its header says about itself (not judged yet)."""
+    """Bytes that became a tree, and what its header says about itself (not judged yet).
+
+    `container` is the one that the envelope came in, if it did, with the files `beside` it, by name in NFC.
+    """
 
     submission: Submission
     root: etree._Element
     header: envelopes.Header
+    container: asic.AsicContainer | None = None
+    beside: Mapping[str, bytes] = {}
 
 
 def open_dossier(submission: Submission) -> Opened | Refusal:
     """(4) Bytes become a tree: no DTD, no entities, no network, bounded size, count and depth."""
-    root = xml.parse(submission.content, file=ENVELOPE)
+    if submission.media_type == ASIC_E:
+        box = containers.open_box(submission.content)
+        if isinstance(box, Finding):
+            return Refusal(submission=submission, code="malformed", findings=(box,))
+        root, container, beside = xml.parse(box.envelope, file=ENVELOPE), box.container, box.beside
+    else:
+        root, container, beside = xml.parse(submission.content, file=ENVELOPE), None, {}
     if isinstance(root, Finding):
         return Refusal(submission=submission, code="malformed", findings=(root,))
-    return Opened(submission, root, envelopes.peek(root))
+    return Opened(submission, root, envelopes.peek(root), container, beside)
 
 
-def judge(opened: Opened, known: Known, tables: Tables) -> Filing | Refusal:
-    """Steps 5 to 8, in order. Every step is taken, so that one answer tells all that is wrong."""
+# Reasons for which a cause may be found (`signing.explain`): codes that begin so, or are these.
+_EXPLAINABLE = ("digest-differs", "signature-value", "key-value-differs", "several-certificates")
+
+
+def may_be_explained(outcome: Filing | Refusal) -> bool:
+    """Whether judging again, with `explain`, may tell why a signature does not hold."""
+    return any(one.reason_code in _EXPLAINABLE for one in outcome.verdicts)
+
+
+def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True) -> Filing | Refusal:
+    """Steps 5 to 8, in order. Every step is taken, so that one answer tells all that is wrong.
+
+    With `explain` the cause of a signature that does not hold is looked for: some tens of milliseconds.
+    """
+    looking = Looking(search=Search()) if explain else Looking()
     submission, header = opened.submission, opened.header
     received_at = submission.received_at
     on = received_at.astimezone(VIETNAM).date()
     if not known.may_speak and header.form != envelopes.FIRST_REGISTRATION_FORM:
         # Nothing is judged for a stranger, so nothing about the dossier or the unit is told.
-        return Refusal(submission=submission, code="not-your-unit", findings=(own.not_your_unit(header.unit_code),))
+        return Refusal(submission=submission, code="not-your-unit", findings=(no_right(known, header.unit_code, on),))
 
     # (5) Who signed: first the envelope; a signature that holds is taken out, so that what is left is what was signed.
-    verdicts = [_verdict(opened.root, ENVELOPE_SIGNATURE_PATH, ENVELOPE, tables, received_at)]
+    verdicts = sealed(opened, tables, looking)
     # (6) What is in it: the envelope, then each form with its own signature, then all of them together.
-    envelope, findings = envelopes.open_envelope(opened.root, catalogue=tables.catalogue, on=on, header=header)
+    envelope, findings = envelopes.open_envelope(
+        opened.root, catalogue=tables.catalogue, on=on, header=header, beside=opened.beside
+    )
     procedure = tables.catalogue.procedure(header.procedure, on)
     versions: list[str] = [procedure.version] if procedure else []
     destination: Route | Ambiguous | None = None
+    renewals: tuple[Binding, ...] = ()
+    papers: tuple[Paper, ...] = ()
     if envelope is not None:
-        findings += _judge_forms(envelope, tables, received_at, verdicts, versions)
+        findings += _judge_forms(envelope, tables, received_at, verdicts, versions, looking)
+        findings += containers.unnamed(envelope, opened.beside)
+        found, papers = judge_papers(envelope, tables, received_at)
+        findings += found
         # (7) Signer, unit and submitter belong together.
-        findings += own.belonging(envelope, known.unit, verdicts)
+        together = belonging(envelope, known, for_the_unit(verdicts, known, tables), at=received_at)
+        findings += together.findings
+        renewals = together.renewals
         if procedure is not None:
             # (8) Which office is competent, and when the answer is due.
             registered = known.unit.office if known.unit else envelope.office_code
             destination = route(procedure.code, registered, envelope.office_code, on, tables.offices)
             findings += own.of_route(destination, envelope.office_code)
 
-    failed = any(not verdict.passed for verdict in verdicts)
+    failed = any(not verdict.passed and not verdict.waits for verdict in verdicts)
     errors = any(finding.severity is Severity.ERROR for finding in findings)
     if failed or errors or envelope is None or procedure is None or not isinstance(destination, Route):
         return Refusal(
@@ -170,11 +230,34 @@ def judge(opened: Opened, known: Known, tables: Tables) -> Filing | Refusal:
         schema_versions=tuple(dict.fromkeys(versions)),
         route=destination,
         due=_due(procedure, received_at, tables.calendar),
+        waits=any(verdict.waits for verdict in verdicts),
+        papers=papers,
+        to_scan=papers_of(envelope) if papers else (),
+        renewals=renewals,
+    )
+
+
+def refused_instead(filing: Filing, found: Sequence[Finding]) -> Refusal:
+    """The refusal of what would have been accepted, but for these findings."""
+    return Refusal(
+        submission=filing.submission,
+        code="findings",
+        procedure=filing.procedure.code,
+        unit=filing.unit,
+        tax_code=filing.tax_code,
+        period=filing.period,
+        verdicts=filing.verdicts,
+        findings=own.in_order(bounded([*found, *filing.findings], file=ENVELOPE)),
     )
 
 
 def _judge_forms(
-    envelope: envelopes.Envelope, tables: Tables, now: datetime, verdicts: list[Verdict], versions: list[str]
+    envelope: envelopes.Envelope,
+    tables: Tables,
+    now: datetime,
+    verdicts: list[Verdict],
+    versions: list[str],
+    looking: Looking,
 ) -> list[Finding]:
     """Each form in the envelope: its signature, its schema, what a schema cannot say; then all of them together.
 
@@ -191,7 +274,12 @@ def _judge_forms(
         if isinstance(root, Finding):
             findings.append(root)
             continue
-        verdicts.append(_verdict(root, form.signature_path, file.name, tables, now))
+        # Beside the envelope the container's signature covers the form itself; one of its own is judged where it is.
+        if not file.is_beside or next(root.iter(SIGNATURE), None) is not None:
+            source = file.content
+            verdicts.append(
+                verdict_on(root, form.signature_path, file.name, tables, now, looking=looking, source=source)
+            )
         findings += validate.validate_form(root, form, file=file.name)
         versions.append(form.version)
         roots[file.number] = root
@@ -199,18 +287,13 @@ def _judge_forms(
 
 
 def overall(verdicts: Sequence[Verdict]) -> Verdict | None:
-    """The dossier's verdict: the first signature that did not pass, else the envelope's."""
-    for verdict in verdicts:
-        if not verdict.passed:
-            return verdict
-    return verdicts[0] if verdicts else None
+    """The dossier's verdict: the first signature that is refused, else the first that waits, else the envelope's."""
+    refused = (verdict for verdict in verdicts if not verdict.passed and not verdict.waits)
+    waiting = (verdict for verdict in verdicts if verdict.waits)
+    return next(refused, None) or next(waiting, None) or (verdicts[0] if verdicts else None)
 
 
-def _verdict(root: etree._Element, path: str, file: str, tables: Tables, now: datetime) -> Verdict:
-    return verify(root, path, file=file, policy=tables.policy, trust=tables.trust, now=now)
-
-
-def _part(file: envelopes.EnvelopeFile) -> PartOf:
+def _part(file: EnvelopeFile) -> PartOf:
     return PartOf(
         number=file.number,
         form=file.form,

@@ -1,4 +1,5 @@
-"""The statements that we make, and their exact bytes: the receipt of what was accepted, the notice of what was refused.
+"""The statements that we make, and their exact bytes: the receipt of what was received, the notice of what was refused,
+the judgement of what had to wait for it.
 
 A statement is a compact JWS (RFC 7515) over JSON. It is made once, kept to the byte and never written again; what is
 learnt later is a document of its own that names it.
@@ -6,23 +7,27 @@ learnt later is a document of its own that names it.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
-from gateway.clock import rfc3339
-from gateway.judge import overall
+from gateway.clock import from_us, rfc3339
+from gateway.judge import Filing, Refusal, overall
 from signing.seal import seal_jws
 
 if TYPE_CHECKING:
-    from gateway.judge import Filing, Refusal
+    from datetime import datetime
+
     from schemas.findings import Finding
     from signing.indication import Verdict
     from signing.seal import Signer
+    from storage.journal import Dossier
 
 RECEIPT_TYPE = "motcua-receipt+jws"
 NOTICE_TYPE = "motcua-notice+jws"
+JUDGEMENT_TYPE = "motcua-judgement+jws"
 # A notice names this many findings; the whole list is in the answer and in the journal.
 NOTICE_FINDINGS_MAX = 50
 
@@ -37,7 +42,9 @@ class SignerNamed(Struct, frozen=True):
 class Receipt(Struct, frozen=True, kw_only=True):
     """What a receipt says. It is issued only after everything it says is durable.
 
-    `log` and `log_by` are null until this gateway keeps a transparency log: nothing is promised that is not kept.
+    `verdict` is INDETERMINATE, with `sub_indication` TRY_LATER, for a dossier that was received and waits to be judged:
+    what is judged then is said in a `Judgement` that names this receipt. `log` and `log_by` are null until this gateway
+    keeps a transparency log: nothing is promised that is not kept.
     """
 
     receipt: str
@@ -56,6 +63,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
     submitter: str
     signer: SignerNamed | None
     verdict: str
+    sub_indication: str | None
     policy: str
     schema_versions: tuple[str, ...]
     receiving_office: str
@@ -77,6 +85,31 @@ class FindingNamed(Struct, frozen=True, omit_defaults=True):
     row: int | None = None
     column: str = ""
     message: str = ""
+
+
+class Judgement(Struct, frozen=True, kw_only=True):
+    """What the second statement about a dossier says that was received and had to wait.
+
+    Its receipt, named by number and by the SHA-256 of the compact JWS, stands; this is what was judged, as of
+    `received_at`.
+    """
+
+    judgement: str
+    receipt: str
+    receipt_sha256: str
+    dossier: str
+    sha256: str
+    received_at: str
+    judged_at: str
+    state: str
+    verdict: str
+    sub_indication: str | None
+    policy: str
+    code: str
+    competent_office: str
+    due_at: str | None
+    findings_count: int
+    findings: tuple[FindingNamed, ...]
 
 
 class Notice(Struct, frozen=True, kw_only=True):
@@ -102,7 +135,7 @@ def receipt(
     filing: Filing, *, number: str, dossier: str, batch: int, follows: str | None, receiving_office: str, seal: Signer
 ) -> str:
     """Seal the receipt of an accepted dossier. Raises what the seal's key store raises; then nothing was said."""
-    submission, verdict = filing.submission, filing.verdicts[0]
+    submission, verdict = filing.submission, overall(filing.verdicts) or filing.verdicts[0]
     payload = Receipt(
         receipt=number,
         dossier=dossier,
@@ -118,8 +151,9 @@ def receipt(
         batch=batch,
         follows=follows,
         submitter=submission.submitter,
-        signer=_signer(verdict, filing.tax_code),
+        signer=_signer(filing.verdicts[0], filing.tax_code),
         verdict=verdict.indication.value,
+        sub_indication=verdict.sub_indication.value if verdict.sub_indication else None,
         policy=verdict.policy,
         schema_versions=filing.schema_versions,
         receiving_office=receiving_office,
@@ -152,6 +186,32 @@ def notice(refusal: Refusal, *, number: str, dossier: str, policy: str, seal: Si
         findings=tuple(_named(finding) for finding in refusal.findings[:NOTICE_FINDINGS_MAX]),
     )
     return seal_jws(seal, msgspec.json.encode(payload), NOTICE_TYPE)
+
+
+def judgement(dossier: Dossier, outcome: Filing | Refusal, *, number: str, judged_at: datetime, seal: Signer) -> str:
+    """Seal what was judged of a dossier that was received earlier. Its office and due date are the receipt's."""
+    verdict = overall(outcome.verdicts)
+    refused = outcome.code if isinstance(outcome, Refusal) else ""
+    findings = outcome.findings if refused else ()
+    payload = Judgement(
+        judgement=number,
+        receipt=dossier.statement_number,
+        receipt_sha256=hashlib.sha256(dossier.statement.encode()).hexdigest(),
+        dossier=dossier.id,
+        sha256=dossier.sha256.hex(),
+        received_at=rfc3339(from_us(dossier.received_at_us)),
+        judged_at=rfc3339(judged_at),
+        state="refused" if refused else "accepted",
+        verdict=verdict.indication.value if verdict else "",
+        sub_indication=verdict.sub_indication.value if verdict and verdict.sub_indication else None,
+        policy=verdict.policy if verdict else "",
+        code=refused,
+        competent_office=dossier.competent_office,
+        due_at=rfc3339(from_us(dossier.due_at_us)) if dossier.due_at_us is not None else None,
+        findings_count=len(findings),
+        findings=tuple(_named(finding) for finding in findings[:NOTICE_FINDINGS_MAX]),
+    )
+    return seal_jws(seal, msgspec.json.encode(payload), JUDGEMENT_TYPE)
 
 
 def _signer(verdict: Verdict, tax_code: str) -> SignerNamed | None:

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
+from gateway.attached import Paper
 from schemas.findings import Finding
+from signing.certificate import SigningCertificate, read_certificate
+from signing.indication import (
+    WAITING_REASONS,
+    Caution,
+    Indication,
+    RevocationUsed,
+    SubIndication,
+    TimestampUsed,
+    Verdict,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from signing.indication import Verdict
+    from signing.indication import Proof
 
 Language = Literal["vi", "en"]
 
 
-class SignatureReport(Struct, frozen=True, kw_only=True):
-    """One signature's verdict, without the certificate's bytes (the dossier holds them)."""
+class SignatureReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One signature's verdict. What it rests on is named by digest and kept once for all dossiers (`storage.proofs`).
+
+    `proofs` are (SHA-256, kind); the revocation data used stands in the report, for all its signatures together.
+    """
 
     file: str
     path: str
@@ -33,6 +48,16 @@ class SignatureReport(Struct, frozen=True, kw_only=True):
     signature_algorithm: str
     signing_time_claimed: str
     policy: str
+    format: str = ""
+    digest_algorithm: str = ""
+    content_digest: str = ""
+    signature_value: bytes = b""
+    chain: tuple[str, ...] = ()
+    best_signature_time: datetime | None = None
+    judged_at: datetime | None = None
+    timestamps: tuple[TimestampUsed, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+    proofs: tuple[tuple[str, str], ...] = ()
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -41,6 +66,10 @@ class Report(Struct, frozen=True, kw_only=True):
     refused: str = ""
     signatures: tuple[SignatureReport, ...]
     findings: tuple[Finding, ...]
+    revocation: tuple[RevocationUsed, ...] = ()
+    # The very text of the policy that was in force, which is kept among the proofs; "" for one made in code.
+    policy_sha256: str = ""
+    papers: tuple[Paper, ...] = ()
 
 
 class FindingShown(Struct, frozen=True, kw_only=True):
@@ -76,6 +105,8 @@ class SignatureShown(Struct, frozen=True, kw_only=True):
     signature_algorithm: str
     signing_time_claimed: str
     policy: str
+    format: str
+    cautions: tuple[str, ...]
 
 
 class VerdictShown(Struct, frozen=True, kw_only=True):
@@ -86,9 +117,113 @@ class VerdictShown(Struct, frozen=True, kw_only=True):
     signatures: tuple[SignatureShown, ...]
 
 
-def report_of(verdicts: Sequence[Verdict], findings: Sequence[Finding], refused: str = "") -> Report:
+class PaperSignatureShown(Struct, frozen=True, kw_only=True):
+    """One signature inside a supporting paper; `claimed` when nothing was found out about whether it holds."""
+
+    place: str
+    format: str
+    indication: str
+    sub_indication: str | None
+    message: str
+    subject: str
+    claimed: bool
+
+
+class PaperShown(Struct, frozen=True, kw_only=True):
+    """What was judged of one supporting paper. `scan` is "clean" or "not-scanned" (`scan_why`)."""
+
+    file: str
+    signatures_state: str
+    signatures: tuple[PaperSignatureShown, ...]
+    note: str
+    active: tuple[str, ...]
+    scan: str
+    scan_why: str
+    scan_engine: str
+
+
+def shown_papers(papers: Sequence[Paper], language: Language) -> list[PaperShown]:
+    """What was judged of supporting papers, in one language."""
+    vi = language == "vi"
+    return [
+        PaperShown(
+            file=paper.file,
+            signatures_state=paper.signatures_state,
+            signatures=tuple(
+                PaperSignatureShown(
+                    place=one.place,
+                    format=one.format,
+                    indication=one.indication,
+                    sub_indication=one.sub_indication,
+                    message=one.reason_vi if vi else one.reason_en,
+                    subject=one.subject,
+                    claimed=one.claimed,
+                )
+                for one in paper.signatures
+            ),
+            note=paper.note_vi if vi else paper.note_en,
+            active=tuple(f"{kind} ({where})" if where else kind for kind, where in paper.active),
+            scan=paper.scan,
+            scan_why=paper.scan_why,
+            scan_engine=paper.scan_engine,
+        )
+        for paper in papers
+    ]
+
+
+def report_of(
+    verdicts: Sequence[Verdict],
+    findings: Sequence[Finding],
+    refused: str = "",
+    *,
+    policy_sha256: str = "",
+    papers: Sequence[Paper] = (),
+) -> Report:
     """The report of a judgement."""
-    return Report(refused=refused, signatures=tuple(map(_signature, verdicts)), findings=tuple(findings))
+    used = {(one.certificate_sha256, one.sha256): one for verdict in verdicts for one in verdict.revocation}
+    return Report(
+        refused=refused,
+        signatures=tuple(map(_signature, verdicts)),
+        findings=tuple(findings),
+        revocation=tuple(used.values()),
+        policy_sha256=policy_sha256,
+        papers=tuple(papers),
+    )
+
+
+def verdicts_of(report: Report, proofs: Mapping[str, Proof]) -> list[Verdict]:
+    """The verdicts again, as they were, from a kept report and what it rests on (by SHA-256)."""
+    return [_verdict(one, report, proofs) for one in report.signatures]
+
+
+def _verdict(one: SignatureReport, report: Report, proofs: Mapping[str, Proof]) -> Verdict:
+    certificate = proofs.get(one.certificate_sha256)
+    read = read_certificate(certificate.der) if certificate else None
+    path = {one.certificate_sha256, *one.chain}
+    return Verdict(
+        file=one.file,
+        path=one.path,
+        indication=Indication(one.indication),
+        sub_indication=SubIndication(one.sub_indication) if one.sub_indication else None,
+        reason_code=one.reason,
+        reason_vi=one.reason_vi,
+        reason_en=one.reason_en,
+        signer=read.signer if isinstance(read, SigningCertificate) else None,
+        chain=one.chain,
+        signature_algorithm=one.signature_algorithm,
+        digest_algorithm=one.digest_algorithm,
+        content_digest=one.content_digest,
+        signature_value=one.signature_value,
+        signing_time_claimed=one.signing_time_claimed,
+        format=one.format,
+        best_signature_time=one.best_signature_time,
+        revocation=tuple(used for used in report.revocation if used.certificate_sha256 in path),
+        timestamps=one.timestamps,
+        proofs=tuple(proofs[sha256] for sha256, _ in one.proofs if sha256 in proofs),
+        cautions=one.cautions,
+        policy=one.policy,
+        judged_at=one.judged_at or datetime.fromtimestamp(0, UTC),
+    )
 
 
 def keep_report(report: Report) -> str:
@@ -127,7 +262,9 @@ def shown_verdict(report: Report, language: Language) -> VerdictShown | None:
     """The verdict in one language; None when no signature could be looked at."""
     if not report.signatures:
         return None
-    chief = next((s for s in report.signatures if s.indication != "TOTAL-PASSED"), report.signatures[0])
+    refused = [s for s in report.signatures if s.indication != "TOTAL-PASSED"]
+    decided = [s for s in refused if s.reason not in WAITING_REASONS]
+    chief = next(iter(decided or refused or report.signatures))
     return VerdictShown(
         indication=chief.indication,
         sub_indication=chief.sub_indication,
@@ -145,6 +282,8 @@ def shown_verdict(report: Report, language: Language) -> VerdictShown | None:
                 signature_algorithm=s.signature_algorithm,
                 signing_time_claimed=s.signing_time_claimed,
                 policy=s.policy,
+                format=s.format,
+                cautions=tuple(c.message_vi if language == "vi" else c.message_en for c in s.cautions),
             )
             for s in report.signatures
         ),
@@ -167,4 +306,14 @@ def _signature(verdict: Verdict) -> SignatureReport:
         signature_algorithm=verdict.signature_algorithm,
         signing_time_claimed=verdict.signing_time_claimed,
         policy=verdict.policy,
+        format=verdict.format,
+        digest_algorithm=verdict.digest_algorithm,
+        content_digest=verdict.content_digest,
+        signature_value=verdict.signature_value,
+        chain=verdict.chain,
+        best_signature_time=verdict.best_signature_time,
+        judged_at=verdict.judged_at,
+        timestamps=verdict.timestamps,
+        cautions=verdict.cautions,
+        proofs=tuple((proof.sha256, proof.kind) for proof in verdict.proofs),
     )

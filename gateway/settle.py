@@ -12,25 +12,29 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from gateway import findings as own_findings
 from gateway import ids, receipt, states
+from gateway.belonging import not_your_unit
 from gateway.clock import VIETNAM, to_us
 from gateway.judge import Filing, Refusal
 from gateway.report import keep_report, report_of
-from storage import journal, work
+from gateway.trust_kept import for_trust, keep_trust
+from storage import bindings, journal, pending, proofs, work
 from storage.vault import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     import sqlalchemy as sa
 
     from gateway.judge import Submission, Tables
-    from signing.seal import Signer
+    from signing.keyring import Keyring
     from storage.cipher import Cipher, Locked
     from storage.database import Database
     from storage.vault import Place, Vault
+
+
+PROOFS_REMEMBERED_MAX = 100_000
 
 
 class Settled(Struct, frozen=True):
@@ -55,34 +59,48 @@ class _Ledger(Struct, frozen=True):
     events: list[journal.Event] = []
     leaves: list[journal.LogEntry] = []
     works: list[work.Work] = []
+    waiting: list[pending.Pending] = []
+    kept: dict[str, proofs.Proof] = {}
+    signed: list[proofs.Signed] = []
 
 
 class Stores(Struct, frozen=True, kw_only=True):
-    """Where things are kept, and the key that seals what we say."""
+    """Where things are kept, and the keys that seal what we say."""
 
     database: Database
     vault: Vault
     cipher: Cipher
-    seal: Signer
+    seal: Keyring
     gateway_unit: str
+    # Proofs (their digests) that this process knows to be committed, so that they need not be written again. Only a
+    # hint: writing one twice changes nothing.
+    proofs_kept: set[str] = set()
+
+    def remember_kept(self, kept: Iterable[str]) -> None:
+        """Say that these proofs are committed."""
+        if len(self.proofs_kept) > PROOFS_REMEMBERED_MAX:
+            self.proofs_kept.clear()
+        self.proofs_kept.update(kept)
 
     @property
     def inline(self) -> bool:
         """Whether a round is short enough for the event loop: true on the embedded default."""
-        return self.database.inline and self.vault.inline
+        return self.database.inline and self.vault.inline and self.seal.inline
 
 
 def settle(round_: Sequence[Filing | Refusal], stores: Stores, tables: Tables) -> list[Settled]:
     """Settle a round; the answers stand in the order of the round.
 
-    Raises `VaultAway`, `DatabaseAway` or what the seal raises: then nothing was promised to anyone, and trying again
+    Raises `VaultAway`, `DatabaseAway`, `SealAway`: then nothing was promised to anyone, and trying again
     is safe. Anything else means that one dossier of the round is poisonous.
     """
     kept = _keep(round_, stores)
     with stores.database.begin() as tx:
         turn = journal.take_turn(tx)
-        settled = _Round(tx, turn, stores, tables, kept).enter(round_)
+        entered = _Round(tx, turn, stores, tables, kept)
+        settled = entered.enter(round_)
         journal.end_turn(tx, turn)
+    stores.remember_kept(entered.ledger.kept)
     return settled
 
 
@@ -125,8 +143,13 @@ class _Round:
                 known[sha256] = self._accept(one, self._number(one.submission.received_at))
                 settled.append(Settled(known[sha256], fresh=True))
         ledger = self.ledger
+        policy = self.tables.policy.sha256
+        if policy and policy not in self.stores.proofs_kept:
+            ledger.kept[policy] = proofs.Proof(sha256=policy, kind="policy", content=self.tables.policy_text)
         journal.enter(self.tx, ledger.dossiers, ledger.parts, ledger.events, ledger.leaves)
         work.offer(self.tx, ledger.works)
+        pending.add(self.tx, ledger.waiting)
+        keep_trust(self.tx, ledger.kept, ledger.signed, max((one.received_at_us for one in ledger.dossiers), default=0))
         return settled
 
     @staticmethod
@@ -153,11 +176,12 @@ class _Round:
             if isinstance(one, Filing):
                 client = one.submission.submitter
                 submitter, unit = owners.setdefault(one.submission.sha256, (client, one.unit))
-                if not (submitter == client or journal.is_party(self.tx, client, submitter=submitter, unit=unit)):
+                on = one.submission.received_at.astimezone(VIETNAM).date()
+                if not (submitter == client or journal.speaks_for(self.tx, client, unit, on)):
                     one = Refusal(  # noqa: PLW2901 - what it is from here on
                         submission=one.submission,
                         code="not-your-unit",
-                        findings=(own_findings.not_your_unit(one.unit),),
+                        findings=(not_your_unit(one.unit),),
                     )
             own.append(one)
         return own
@@ -183,14 +207,15 @@ class _Round:
             batch=batch,
             follows=follows,
             receiving_office=self.tables.receiving_office,
-            seal=self.stores.seal,
+            seal=self.stores.seal.signer_at(submission.received_at),
         )
         kept = self.kept[submission.sha256]
+        fact = "received-pending" if filing.waits else "accepted"
         seq = self.turn.next()
         dossier = journal.Dossier(
             id=dossier_id,
             seq=seq,
-            state=states.after(None, "accepted").value,
+            state=states.after(None, fact).value,
             sha256=submission.sha256,
             size_bytes=len(submission.content),
             channel=submission.channel,
@@ -207,33 +232,31 @@ class _Round:
             competent_office=filing.route.competent_office,
             statement_number=number,
             statement=statement,
-            report=keep_report(report_of(filing.verdicts, filing.findings)),
+            report=keep_report(
+                report_of(
+                    filing.verdicts, filing.findings, policy_sha256=self.tables.policy.sha256, papers=filing.papers
+                )
+            ),
             pack=kept.place.pack,
             pack_offset=kept.place.offset,
             pack_length=kept.place.length,
             wrapped_key=kept.locked.wrapped_key,
+            media_type=submission.media_type,
         )
         self.ledger.dossiers.append(dossier)
         self.ledger.parts.extend(
             journal.Part(dossier=dossier_id, **msgspec.structs.asdict(part)) for part in filing.parts
         )
-        self._event(
-            dossier, "accepted", seq, {"receipt": number, "follows": follows} if follows else {"receipt": number}
-        )
+        self._event(dossier, fact, seq, {"receipt": number, "follows": follows} if follows else {"receipt": number})
         self.ledger.leaves.append(journal.LogEntry(seq, ids.leaf(statement)))
-        self.ledger.works.append(
-            work.Work(
-                dossier=dossier_id,
-                offered_seq=seq,
-                office=dossier.competent_office,
-                state="offered",
-                due_at_us=dossier.due_at_us,
-                attempt=0,
-                lease=None,
-                holder=None,
-                lease_until_us=None,
-            )
-        )
+        for_trust(filing.verdicts, dossier, self.stores.proofs_kept, self.ledger.kept, self.ledger.signed)
+        if filing.waits:
+            at_us = dossier.received_at_us
+            waits = pending.Pending(dossier=dossier_id, since_us=at_us, next_try_at_us=at_us, attempts=0)
+            self.ledger.waiting.append(waits)
+        else:
+            self.ledger.works.append(offered(dossier, seq))
+            self.ledger.events.extend(renewed(self.tx, self.turn, dossier, filing, dossier.received_at_us))
         return dossier
 
     def _batch(self, filing: Filing) -> tuple[int, str | None]:
@@ -256,7 +279,11 @@ class _Round:
         submission: Submission = refusal.submission
         dossier_id = ids.refusal_id()
         statement = receipt.notice(
-            refusal, number=number, dossier=dossier_id, policy=self.tables.policy.id, seal=self.stores.seal
+            refusal,
+            number=number,
+            dossier=dossier_id,
+            policy=self.tables.policy.id,
+            seal=self.stores.seal.signer_at(submission.received_at),
         )
         seq = self.turn.next()
         dossier = journal.Dossier(
@@ -280,13 +307,16 @@ class _Round:
             competent_office="",
             statement_number=number,
             statement=statement,
-            report=keep_report(report_of(refusal.verdicts, refusal.findings, refusal.code)),
+            report=keep_report(
+                report_of(refusal.verdicts, refusal.findings, refusal.code, policy_sha256=self.tables.policy.sha256)
+            ),
             pack=None,
             pack_offset=None,
             pack_length=None,
             wrapped_key=None,
         )
         self.ledger.dossiers.append(dossier)
+        for_trust(refusal.verdicts, dossier, self.stores.proofs_kept, self.ledger.kept, [])
         self._event(dossier, "refused", seq, {"notice": number, "code": refusal.code})
         self.ledger.leaves.append(journal.LogEntry(seq, ids.leaf(statement)))
         return dossier
@@ -302,6 +332,44 @@ class _Round:
                 detail=msgspec.json.encode(detail).decode(),
                 unit=dossier.unit,
                 submitter=dossier.submitter,
-                office=dossier.competent_office,
+                # What is not accepted is no office's business.
+                office=dossier.competent_office if fact == "accepted" else "",
             )
         )
+
+
+def renewed(
+    tx: sa.Connection, turn: journal.Turn, dossier: journal.Dossier, filing: Filing, at_us: int
+) -> list[journal.Event]:
+    """Register the certificates that were recognised as renewals, and return the facts that say so."""
+    return [
+        journal.Event(
+            seq=turn.next(),
+            dossier=dossier.id,
+            type="certificate-renewed",
+            at_us=at_us,
+            actor="gateway",
+            detail=msgspec.json.encode(
+                {"unit": row.unit, "certificate": row.sha256, "serial": row.serial, "renews": row.renews or ""}
+            ).decode(),
+            unit=dossier.unit,
+            submitter=dossier.submitter,
+            office=dossier.competent_office,
+        )
+        for row in bindings.renewed(tx, filing.renewals)
+    ]
+
+
+def offered(dossier: journal.Dossier, seq: int) -> work.Work:
+    """The work that an accepted dossier is to its office, offered with fact number `seq`."""
+    return work.Work(
+        dossier=dossier.id,
+        offered_seq=seq,
+        office=dossier.competent_office,
+        state="offered",
+        due_at_us=dossier.due_at_us,
+        attempt=0,
+        lease=None,
+        holder=None,
+        lease_until_us=None,
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway import first_start
 from gateway.app import open_stores, open_tables, open_the_database
 from gateway.clock import SystemClock
+from gateway.seals import refuse_unknown_seal
 from storage.migrations import migrate, missing
 
 if TYPE_CHECKING:
@@ -35,15 +36,19 @@ def prepare(settings: Settings, *, demo: bool) -> Iterator[str]:
         for path in first_start.make_keys(settings, database):
             yield f"Đã tạo khóa · made a key: {path}"
         if demo:
-            yield from _demo(settings, first_start.make_demo(settings, database, SystemClock().now()))
+            now = SystemClock().now()
+            yield from _demo(settings, first_start.make_demo(settings, database, now))
+            first_start.renew_demo_crls(settings, now)
     finally:
         database.close()
     settings.path("trust", "trust").mkdir(parents=True, exist_ok=True)
     if not first_start.is_trusting(settings):
         yield "CHƯA có chứng thư số gốc nào được tin: mọi chữ ký sẽ bị từ chối (thêm bằng `motcua trust add`)"
         yield "NO trust anchor yet: every signature will be refused (add one with `motcua trust add`)"
-    stores = open_stores(settings)
-    open_tables(settings)
+    now = SystemClock().now()
+    stores = open_stores(settings, now)
+    refuse_unknown_seal(stores.seal, stores.database, now)
+    open_tables(settings, now)
     stores.vault.close()
     stores.database.close()
 

@@ -68,7 +68,20 @@ TRANSITIONS: dict[str, tuple[frozenset[State | None], State]] = {
     "returned": (frozenset({State.FINISHED}), State.RETURNED),
 }
 # Facts that leave a dossier where it stands: its work was handed about.
-STEADY = frozenset({"leased", "lease-extended", "lease-released", "lease-expired", "dead-listed", "revived"})
+STEADY = frozenset(
+    {
+        "leased",
+        "lease-extended",
+        "lease-released",
+        "lease-expired",
+        "dead-listed",
+        "revived",
+        # What was noticed of its signer on the way.
+        "certificate-renewed",
+        # Learnt afterwards; what becomes of the dossier is its office's decision.
+        "signer-revoked",
+    }
+)
 
 
 def after(state: State | None, fact: str) -> State:

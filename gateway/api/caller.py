@@ -9,7 +9,7 @@ from gateway.callers import Allowance, Budget, Caller, NotKnown, Role
 from storage import journal
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from gateway.house import House
     from gateway.report import Language
@@ -48,14 +48,14 @@ def require_office(caller: Caller, office: str) -> None:
         raise Refused("forbidden", f"office {office}")
 
 
-def scope_of(caller: Caller) -> journal.Scope:
-    """What of the journal the caller may see."""
+def scope_of(caller: Caller, on: date) -> journal.Scope:
+    """What of the journal the caller may see on that day: an I-VAN's mandates have days."""
     if caller.role == "operator":
         return journal.Scope(everything=True)
     if caller.role == "office" and caller.offices:
         return journal.Scope(offices=tuple(sorted(caller.offices)))
     if caller.role in ("employer", "ivan"):
-        return journal.Scope(client=caller.client)
+        return journal.Scope(client=caller.client, on=on)
     raise Refused("forbidden", f"role {caller.role}")
 
 

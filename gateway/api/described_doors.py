@@ -113,6 +113,11 @@ DOORS: dict[str, Door] = {
                        "these bytes were received before: the identical receipt"),
                 schema="Received", headers=_RECEIVED_HEADERS,
             ),
+            202: Said(
+                words=("Đã nhận, có biên nhận; chờ dữ liệu thu hồi chứng thư số để kết luận",
+                       "received, with its receipt; to be judged when revocation data is there"),
+                schema="Received", headers=_RECEIVED_HEADERS,
+            ),
         },
         problems=(*_OF_A_BODY, "not-your-unit", "malformed", "signature-refused", "findings", "store-away"),
     ),
@@ -149,6 +154,28 @@ DOORS: dict[str, Door] = {
         audience="parties", roles=_PARTIES, problems=("not-found",),
         vi="Biên nhận",
         told_vi="JWS dạng gọn (RFC 7515), đúng từng byte như khi cấp; kiểm bằng khoá tại /v1/keys.",
+    ),
+    "show_judgement": Door(
+        audience="parties", roles=_PARTIES, problems=("not-found",),
+        vi="Kết luận về hồ sơ phải chờ",
+        told_vi="JWS dạng gọn, nêu số và mã băm của biên nhận; 404 với hồ sơ được kết luận ngay khi nhận.",
+    ),
+    "show_validation": Door(
+        audience="parties", roles=_PARTIES, problems=("not-found",),
+        vi="Báo cáo kiểm tra chữ ký (JSON)",
+        told_vi="Mọi điều đã xét ở từng chữ ký và căn cứ của nó: thuật toán, mã băm, chuỗi chứng thư, dữ liệu thu hồi "
+        "(tuổi, nguồn), các thời điểm, chính sách theo SHA-256. Hỏi lúc nào cũng như nhau.",
+        answers={200: Said(words=("Báo cáo, bản 1", "the report, version 1"), schema={"type": "object"})},
+    ),
+    "show_validation_xml": Door(
+        audience="parties", roles=_PARTIES, problems=("not-found",),
+        vi="Báo cáo kiểm tra chữ ký theo ETSI TS 119 102-2",
+        told_vi="Cùng nội dung, dạng XML, kèm chứng thư số và dữ liệu thu hồi.",
+    ),
+    "show_proof": Door(
+        audience="parties", roles=_PARTIES, problems=("not-found",),
+        vi="Một căn cứ của báo cáo",
+        told_vi="Đúng các byte (DER) của chứng thư số, CRL, trả lời OCSP hoặc dấu thời gian mà báo cáo nêu.",
     ),
     "show_content": Door(
         audience="parties", roles=("employer", "ivan", "office"),
@@ -196,9 +223,9 @@ DOORS: dict[str, Door] = {
         told_vi="Việc được giao lại ngay, hoặc vào danh sách hỏng sau quá nhiều lần. 409 khi lượt nhận đã hết.",
     ),
     "list_alarms": Door(
-        audience="office", roles=("office", "operator"),
+        audience="parties", roles=_PARTIES,
         vi="Những việc cần người xử lý",
-        told_vi="Các cảnh báo đang mở: cơ quan thấy của mình, người vận hành thấy tất cả.",
+        told_vi="Các cảnh báo đang mở: cơ quan, đơn vị thấy của mình, người vận hành thấy tất cả.",
     ),
     "revive": Door(
         audience="operator", roles=("operator",),
@@ -282,6 +309,12 @@ MEANINGS: dict[str, Words] = {
     "dossier": ("mã hồ sơ tại cổng", "the gateway's id of the dossier"),
     "receipt_number": ("số biên nhận", "the receipt's number"),
     "receipt": ("biên nhận: JWS dạng gọn", "the receipt: a compact JWS"),
+    "judgement": (
+        "kết luận về hồ sơ phải chờ: JWS dạng gọn, nêu số biên nhận",
+        "what was judged of a dossier that had to wait: a compact JWS that names the receipt",
+    ),
+    "judgement_number": ("số của kết luận", "the judgement's number"),
+    "media_type": ("loại nội dung", "what kind of content it is"),
     "notice": ("thông báo từ chối: JWS dạng gọn", "the notice of refusal: a compact JWS"),
     "notice_number": ("số thông báo", "the notice's number"),
     "DossierShown.receipt": ("biên nhận, hoặc thông báo từ chối", "the receipt, or the notice of refusal"),

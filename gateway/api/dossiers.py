@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import math
+from datetime import date
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
@@ -14,6 +15,7 @@ from gateway.api.caller import require, scope_of
 from gateway.api.problems import Refused
 from gateway.api.submit import check, submit
 from gateway.callers import Caller
+from gateway.clock import VIETNAM
 from gateway.house import House
 from gateway.report import Language
 from gateway.states import State
@@ -61,7 +63,7 @@ async def list_dossiers(
     """In commit order; ask on with `after=next`. A period is written MM/yyyy."""
     asked = {"unit": unit, "procedure": procedure, "period": period, "state": in_state}
     wanted = journal.Filter(**{name: value for name, value in asked.items() if value is not None})
-    scope = scope_of(caller)
+    scope = scope_of(caller, _today(house))
 
     def look() -> views.DossierPage:
         with house.database.read() as tx:
@@ -78,7 +80,7 @@ async def show_dossier(
     language: NamedDependency[Language],
 ) -> views.DossierShown:
     """State, verdicts, parts, findings, and the receipt as it was first given."""
-    scope = scope_of(caller)
+    scope = scope_of(caller, _today(house))
 
     def look() -> views.DossierShown:
         with house.database.read() as tx:
@@ -107,7 +109,7 @@ async def show_content(
     found = await _dossier(house, caller, dossier)
     content = await house.run_apart(_content, house, found)
     digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-    return Response(content, media_type="application/xml", headers={"content-digest": f"sha-256=:{digest}:"})
+    return Response(content, media_type=found.media_type, headers={"content-digest": f"sha-256=:{digest}:"})
 
 
 @get("/v1/dossiers/{dossier:str}/events", summary="What happened to one dossier")
@@ -120,7 +122,7 @@ async def dossier_events(
 ) -> views.EventPage:
     """Facts in commit order after number `after`; waits up to `wait_s` for the next one."""
     await _dossier(house, caller, dossier)
-    return await _events(house, scope_of(caller), after, wait_s, dossier)
+    return await _events(house, scope_of(caller, _today(house)), after, wait_s, dossier)
 
 
 @get("/v1/events", summary="What happened to all the caller's dossiers")
@@ -131,7 +133,7 @@ async def all_events(
     wait_s: WaitS = 0,
 ) -> views.EventPage:
     """One feed for everything that the caller may see, in commit order."""
-    return await _events(house, scope_of(caller), after, wait_s, None)
+    return await _events(house, scope_of(caller, _today(house)), after, wait_s, None)
 
 
 @get("/v1/receipts", summary="Do you hold these bytes?")
@@ -140,16 +142,14 @@ async def find_receipt(
 ) -> Response[bytes]:
     """The identical receipt for an employer that lost the answer; only to a party, for all others it is not there."""
     require(caller, "employer", "ivan")
-    wanted = _digest(sha256)
+    wanted, on = _digest(sha256), _today(house)
 
     def look() -> journal.Dossier | None:
         with house.database.read() as tx:
             found = journal.accepted(tx, [wanted]).get(wanted)
-            return (
-                found
-                if found and journal.is_party(tx, caller.client, submitter=found.submitter, unit=found.unit)
-                else None
-            )
+            if found and journal.is_party(tx, caller.client, submitter=found.submitter, unit=found.unit, on=on):
+                return found
+            return None
 
     return Response(views.received(_found(await house.run(look))), media_type="application/json")
 
@@ -162,7 +162,7 @@ async def find_notices(
     language: NamedDependency[Language],
 ) -> list[views.DossierShown]:
     """Every refusal of these bytes that the caller was given, the latest first, each with its signed notice."""
-    wanted, scope = _digest(sha256), scope_of(caller)
+    wanted, scope = _digest(sha256), scope_of(caller, _today(house))
 
     def look() -> list[views.DossierShown]:
         with house.database.read() as tx:
@@ -191,7 +191,7 @@ async def _events(
 
 
 async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossier:
-    scope = scope_of(caller)
+    scope = scope_of(caller, _today(house))
 
     def look() -> journal.Dossier | None:
         with house.database.read() as tx:
@@ -207,6 +207,11 @@ def _content(house: House, dossier: journal.Dossier) -> bytes:
         raise ContentMissing(dossier.id)
     place = Place(dossier.pack, dossier.pack_offset, dossier.pack_length)
     return house.stores.cipher.open(house.stores.vault.read(place), dossier.wrapped_key, dossier.sha256)
+
+
+def _today(house: House) -> date:
+    """The day in Vietnam, on which mandates are looked at."""
+    return house.clock.now().astimezone(VIETNAM).date()
 
 
 def _found(dossier: journal.Dossier | None) -> journal.Dossier:

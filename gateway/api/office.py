@@ -15,10 +15,10 @@ from gateway.api import views
 from gateway.api.caller import require, require_office
 from gateway.api.problems import Refused
 from gateway.callers import Caller
-from gateway.clock import from_us, rfc3339
+from gateway.clock import VIETNAM, from_us, rfc3339
 from gateway.house import House
 from gateway.report import Language
-from storage import alarms, journal
+from storage import alarms, clients, journal
 
 LEASE_S = 300
 LOOK_AGAIN_S = 1.0
@@ -134,12 +134,17 @@ async def release(
 async def list_alarms(
     house: NamedDependency[House], caller: NamedDependency[Caller], language: NamedDependency[Language]
 ) -> list[views.AlarmShown]:
-    """The open alarms: an office sees its own, an operator all."""
-    require(caller, "office", "operator")
-    owners = None if caller.role == "operator" else sorted(caller.offices)
+    """The open alarms: an office sees its own, an employer or I-VAN its units', an operator all."""
+    require(caller, "employer", "ivan", "office", "operator")
+    on = house.clock.now().astimezone(VIETNAM).date()
 
     def look() -> list[views.AlarmShown]:
         with house.database.read() as tx:
+            owners: list[str] | None = sorted(caller.offices)
+            if caller.role == "operator":
+                owners = None
+            elif caller.role != "office":
+                owners = sorted(clients.units(tx, caller.client, on))
             return [views.alarm_shown(alarm, language) for alarm in alarms.alarms(tx, owners)]
 
     return await house.run(look)

@@ -12,6 +12,8 @@ from gateway.callers import BudgetSpent, NotKnown
 from gateway.desk import KeyReused
 from gateway.ids import NumbersExhausted
 from gateway.intake import Poisonous
+from gateway.scanner import ScannerAway
+from signing.seal import SealAway
 from storage.database import DatabaseAway
 from storage.vault import ContentCorrupt, ContentMissing, VaultAway, VaultFull
 from storage.work import LeaseLost
@@ -146,6 +148,12 @@ KINDS: dict[str, Kind] = {
         remedy_vi="Báo mã «correlation_id» cho cơ quan vận hành ngay.",
         remedy_en="Tell the operator the `correlation_id` at once.",
     ),
+    "scanner-away": Kind(
+        status=503, retry="after",
+        title_vi="Phần mềm quét mã độc tạm thời không trả lời", title_en="The malware scanner does not answer",
+        remedy_vi="Chưa nhận gì cả. Đợi theo Retry-After rồi gửi lại đúng các byte này.",
+        remedy_en="Nothing was received. Wait as Retry-After says, then send the same bytes again.",
+    ),
     "store-away": Kind(
         status=503, retry="after",
         title_vi="Kho lưu trữ tạm thời không dùng được", title_en="The store is away",
@@ -180,6 +188,8 @@ _OF_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
     (KeyReused, "key-reused"),
     (VaultFull, "store-full"),
     (VaultAway, "store-away"),
+    (SealAway, "store-away"),
+    (ScannerAway, "scanner-away"),
     (DatabaseAway, "database-away"),
     (ContentMissing, "content-unreadable"),
     (ContentCorrupt, "content-unreadable"),

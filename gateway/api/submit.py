@@ -21,14 +21,16 @@ from gateway.api.caller import allowance_headers, identify, language_of, require
 from gateway.api.problems import Answer, Refused, RefusedDossier, answer_of, answer_with, problem_of
 from gateway.clock import from_us, rfc3339
 from gateway.faults import log_fault
-from gateway.judge import Filing, Submission
+from gateway.judge import ASIC_E, Filing, Submission
 from gateway.report import (
     FindingShown,
+    PaperShown,
     SignatureShown,
     VerdictShown,
     read_report,
     report_of,
     shown_findings,
+    shown_papers,
     shown_verdict,
 )
 
@@ -41,7 +43,8 @@ if TYPE_CHECKING:
     from gateway.report import Language
     from gateway.settle import Settled
 
-MEDIA_TYPES = (b"application/xml", b"text/xml")
+XML = "application/xml"
+MEDIA_TYPES = {b"application/xml": XML, b"text/xml": XML, b"application/vnd.etsi.asic-e+zip": ASIC_E}
 _BATCH = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 _JSON = (b"content-type", b"application/json")
 _LOG = logging.getLogger("motcua.requests")
@@ -70,6 +73,7 @@ async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], A
                     submitter=caller.client,
                     received_at=received_at,
                     batch=batch,
+                    media_type=media_type_of(headers),
                 )
                 settled = await house.intake.receive(submission, caller, joined)
         answer = _answer(settled, language, correlation)
@@ -89,21 +93,30 @@ async def receive_body(
     house: House, headers: Mapping[bytes, bytes], receive: Callable[[], Awaitable[Any]], spool: Spool
 ) -> Body:
     """The dossier's bytes. Raises what `api.body` raises, and 415."""
-    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if media_type not in MEDIA_TYPES:
-        raise Refused("media-type", f"Content-Type: {media_type.decode('latin-1') or '(none)'}.")
+    media_type_of(headers)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Refused("media-type", "Content-Encoding.")
     check_declared(headers.get(b"content-length"), house.limits)
     return await read_body(receive, _text(headers.get(b"content-digest")), house.limits, spool)
 
 
+def media_type_of(headers: Mapping[bytes, bytes]) -> str:
+    """What the body is said to be: an envelope, or a container. Raises 415."""
+    said = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    media_type = MEDIA_TYPES.get(said)
+    if media_type is None:
+        raise Refused("media-type", f"Content-Type: {said.decode('latin-1') or '(none)'}.")
+    return media_type
+
+
 def _answer(settled: Settled, language: Language, correlation: str) -> Answer:
-    """(12) 201 and the receipt; 200 and the identical receipt; 422 or 403 and the signed notice."""
+    """(12) 201 and the receipt; 200 and the identical receipt; 202 and the receipt while it waits to be judged; 422 or
+    403 and the signed notice.
+    """
     dossier = settled.dossier
-    if dossier.state == "refused":
+    if dossier.pack is None:
         return _refused(settled, language, correlation)
-    status = 201 if settled.fresh else 200
+    status = 202 if dossier.state == "pending" else 201 if settled.fresh else 200
     location = f"/v1/dossiers/{dossier.id}".encode()
     headers = [_JSON, (b"location", location), (b"x-correlation-id", correlation.encode())]
     return Answer(status, headers, views.received(dossier))
@@ -147,12 +160,16 @@ def _log(caller: Caller, status: int, correlation: str, body: Body) -> None:
 
 
 class Checked(Struct, frozen=True, kw_only=True):
-    """The report of a check: what a submission of these bytes would be told."""
+    """The report of a check: what a submission of these bytes would be told. One that `waits` would be received, and
+    judged when revocation data is at hand.
+    """
 
     ok: bool
+    waits: bool
     sha256: str
     verdict: VerdictShown | None
     signatures: tuple[SignatureShown, ...]
+    papers: list[PaperShown]
     findings: list[FindingShown]
 
 
@@ -165,7 +182,11 @@ async def check(
         received_at = house.clock.now()
         async with house.room_for(body.is_large):
             submission = Submission(
-                content=body.content(), sha256=body.sha256, submitter=caller.client, received_at=received_at
+                content=body.content(),
+                sha256=body.sha256,
+                submitter=caller.client,
+                received_at=received_at,
+                media_type=media_type_of(dict(scope["headers"])),
             )
             outcome = await house.intake.judge(submission, caller)
     return msgspec.json.encode(checked(outcome, language))
@@ -177,8 +198,10 @@ def checked(outcome: Filing | Refusal, language: Language) -> Checked:
     verdict = shown_verdict(report, language)
     return Checked(
         ok=isinstance(outcome, Filing),
+        waits=isinstance(outcome, Filing) and outcome.waits,
         sha256=outcome.submission.sha256.hex(),
         verdict=verdict,
         signatures=verdict.signatures if verdict else (),
+        papers=shown_papers(outcome.papers if isinstance(outcome, Filing) else (), language),
         findings=shown_findings(report.findings, language),
     )

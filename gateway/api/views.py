@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from gateway.attached import scan_state
 from gateway.clock import from_us, rfc3339
-from gateway.report import FindingShown, Language, VerdictShown, read_report, shown_findings, shown_verdict
+from gateway.report import (
+    FindingShown,
+    Language,
+    PaperShown,
+    VerdictShown,
+    read_report,
+    shown_findings,
+    shown_papers,
+    shown_verdict,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +28,9 @@ if TYPE_CHECKING:
 
 
 class Received(Struct, frozen=True, kw_only=True):
-    """The answer to an accepted dossier. Only `state` moves on; the receipt is the same at every time of asking."""
+    """The answer to a received dossier. The receipt is the same at every time of asking; `state` moves on, and where
+    the dossier had to wait for its judgement, the signed `judgement` follows.
+    """
 
     dossier: str
     receipt_number: str
@@ -31,6 +43,8 @@ class Received(Struct, frozen=True, kw_only=True):
     competent_office: str
     due_at: str | None
     receipt: str
+    judgement_number: str | None
+    judgement: str | None
 
 
 class PartShown(Struct, frozen=True, kw_only=True):
@@ -58,7 +72,10 @@ class DossierShown(Struct, frozen=True, kw_only=True):
     competent_office: str
     due_at: str | None
     receipt: str
+    judgement_number: str | None
+    judgement: str | None
     channel: str
+    media_type: str
     procedure: str
     procedure_version: str
     unit: str
@@ -66,6 +83,7 @@ class DossierShown(Struct, frozen=True, kw_only=True):
     submitter: str
     verdict: VerdictShown | None
     parts: list[PartShown]
+    papers: list[PaperShown]
     findings: list[FindingShown]
 
 
@@ -124,6 +142,8 @@ class WorkShown(Struct, frozen=True, kw_only=True):
     content_url: str
     lease_until: str
     due_at: str | None
+    # "clean", "not-scanned" or "none": what a malware scanner said of the supporting papers
+    papers_scanned: str
 
 
 class WorkPage(Struct, frozen=True):
@@ -160,6 +180,8 @@ def received(dossier: journal.Dossier) -> bytes:
             competent_office=dossier.competent_office,
             due_at=_time_or_none(dossier.due_at_us),
             receipt=dossier.statement,
+            judgement_number=dossier.judgement_number,
+            judgement=dossier.judgement,
         )
     )
 
@@ -179,7 +201,10 @@ def dossier_shown(dossier: journal.Dossier, parts: Sequence[journal.Part], langu
         competent_office=dossier.competent_office,
         due_at=_time_or_none(dossier.due_at_us),
         receipt=dossier.statement,
+        judgement_number=dossier.judgement_number,
+        judgement=dossier.judgement,
         channel=dossier.channel,
+        media_type=dossier.media_type,
         procedure=dossier.procedure,
         procedure_version=dossier.procedure_version,
         unit=dossier.unit,
@@ -197,6 +222,7 @@ def dossier_shown(dossier: journal.Dossier, parts: Sequence[journal.Part], langu
             )
             for part in parts
         ],
+        papers=shown_papers(report.papers, language),
         findings=shown_findings(report.findings, language),
     )
 
@@ -253,6 +279,7 @@ def work_shown(leased: Leased) -> WorkShown:
         content_url=f"/v1/dossiers/{dossier.id}/content",
         lease_until=_time(work.lease_until_us or 0),
         due_at=_time_or_none(dossier.due_at_us),
+        papers_scanned=scan_state(read_report(dossier.report).papers),
     )
 
 

@@ -48,6 +48,7 @@ def a_dossier(
     unit: str = UNIT,
     tax_code: str = TAX_CODE,
     holder: str = "employer",
+    made_by: DemoPki | None = None,
     **more: Any,
 ) -> bytes:
     """A signed dossier of procedure 600; another seed, other people."""
@@ -55,11 +56,11 @@ def a_dossier(
     office = OFFICE if unit == UNIT else OTHER_OFFICE
     fields = {"period": "03/2026", "made_on": now.date(), "attachments": 0, "office": office, "procedure": "600"} | more
     raw = make_dossier(fields.pop("procedure"), employees=employees, seed=seed, unit=unit, tax_code=tax_code, **fields)
-    return sign(raw, holder)
+    return sign(raw, holder, made_by)
 
 
-def sign(raw: bytes, holder: str = "employer") -> bytes:
-    signer = pki().employers[holder]
+def sign(raw: bytes, holder: str = "employer", made_by: DemoPki | None = None) -> bytes:
+    signer = (made_by or pki()).employers[holder]
     return sign_dossier(raw, signer.key, signer.certificate, signature_paths=signature_paths(), now=HandClock().now())
 
 
@@ -116,11 +117,11 @@ def basic(client: str, secret: str) -> str:
 
 
 @contextmanager
-def inhouse(home: Path, **changes: Any) -> Iterator[Inhouse]:
+def inhouse(home: Path, made_by: DemoPki | None = None, **changes: Any) -> Iterator[Inhouse]:
     """A gateway with two units, in a home of its own."""
     clock = HandClock()
     home.mkdir(exist_ok=True)
-    pki().write(home)
+    (made_by or pki()).write(home)
     create_master_key(home / "master.key")
     create_seal_key(home / "seal.pem")
     settings = Settings(home=str(home), **changes)

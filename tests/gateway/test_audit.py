@@ -14,6 +14,7 @@ from gateway.config import Settings
 from gateway.settle import Stores
 from signing.seal import FileSealKey, create_seal_key
 from storage.vault import Entry
+from tests.clocks import HandClock
 from tests.gateway.inhouse import OFFICE, UNIT, a_dossier, inhouse
 
 
@@ -41,11 +42,11 @@ def home(lived_in: Path, tmp_path: Path) -> Path:
 
 
 def audited(home: Path, *, spoil: Callable[[Stores], None] | None = None, seal: FileSealKey | None = None) -> Audited:
-    stores = open_stores(Settings(home=str(home)))
+    stores = open_stores(Settings(home=str(home)), HandClock().now())
     try:
         if spoil:
             spoil(stores)
-        key = seal or stores.seal
+        key = seal or stores.seal.signer_at(HandClock().now())
         return Audit(stores, {key.kid: key.public_jwk()}).run()
     finally:
         stores.vault.close()

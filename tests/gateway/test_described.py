@@ -21,7 +21,7 @@ from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, a_dossier, basic, inhou
 
 Json = dict[str, Any]
 DIGEST = "0" * 64
-PARTS = ("", "/receipt", "/content", "/events")
+PARTS = ("", "/receipt", "/content", "/events", "/validation", "/validation.xml", "/judgement")
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +259,7 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
         gateway("GET", f"/v1/notices?sha256={answers[2].json()['sha256']}", employer),
         gateway("GET", "/v1/events", employer),
         *(gateway("GET", dossier + part, who) for part in PARTS for who in (employer, stranger)),
+        gateway("GET", f"{dossier}/proofs/{'0' * 64}", employer),
         gateway("GET", "/v1/procedures"),
         gateway("GET", "/v1/keys"),
         gateway("GET", "/problems/findings"),

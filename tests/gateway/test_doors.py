@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.belonging import Known
 from gateway.callers import ROLES, Role
 from gateway.clock import VIETNAM
-from gateway.judge import Known, Opened, Submission, judge, open_dossier
+from gateway.judge import Opened, Submission, judge, open_dossier
 from gateway.settle import settle
 from storage import register
 from tests.databases import database_url
@@ -151,7 +152,11 @@ DOORS: list[tuple[str, str, set[Role]]] = [
     ("POST", "/v1/leases/l-x/acknowledge", {"office"}),
     ("POST", "/v1/leases/l-x/extend", {"office"}),
     ("POST", "/v1/leases/l-x/release", {"office"}),
-    ("GET", "/v1/alarms", {"office", "operator"}),
+    ("GET", "/v1/alarms", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/validation", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/validation.xml", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/proofs/" + "0" * 64, {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/judgement", {"employer", "ivan", "office", "operator"}),
     ("POST", "/v1/dossiers/d-x/revive", {"operator"}),
 ]
 
@@ -305,7 +310,9 @@ def test_the_interface_describes_itself(gateway: Inhouse) -> None:
     described = gateway("GET", "/schema/openapi.json").json()
     assert described["openapi"].startswith("3.1")
     for method, path, _ in DOORS:
-        plain = path.partition("?")[0].replace("d-x", "{dossier}").replace("l-x", "{lease}")
+        plain = (
+            path.partition("?")[0].replace("d-x", "{dossier}").replace("l-x", "{lease}").replace("0" * 64, "{sha256}")
+        )
         plain = plain.replace(f"/offices/{OFFICE}", "/offices/{office}")
         assert method.lower() in described["paths"][plain], plain
     keys = gateway("GET", "/v1/keys").json()["keys"]

@@ -39,7 +39,7 @@ def refused(gateway: Inhouse, token: str, content: bytes) -> tuple[int, str, dic
 def test_the_signer_must_be_the_unit(gateway: Inhouse, token: str) -> None:
     status, code, findings = refused(gateway, token, a_dossier(holder="other"))
     assert (status, code) == (422, "findings")
-    finding = findings["signer-not-the-unit"]
+    finding = findings["signer-tax-code-differs"]
     assert finding["value"] == OTHER_TAX_CODE
     assert TAX_CODE in finding["message"]
 
@@ -54,7 +54,7 @@ def test_every_form_must_be_signed_by_the_unit(gateway: Inhouse, token: str) -> 
     employer = pki().employers["employer"]
     mixed = sign_place(unsigned, "/Hoso/CKy_Dvi", employer.key, employer.certificate, now=gateway.clock.now())
     answer = gateway("POST", "/v1/dossiers", token, content=mixed).json()
-    assert [finding["file"] for finding in answer["findings"] if finding["code"] == "signer-not-the-unit"] == [
+    assert [finding["file"] for finding in answer["findings"] if finding["code"] == "signer-tax-code-differs"] == [
         "D01-TS-595.xml",
         "D02-TS-595.xml",
         "TK1-TS-595.xml",
@@ -64,7 +64,7 @@ def test_every_form_must_be_signed_by_the_unit(gateway: Inhouse, token: str) -> 
 def test_the_tax_code_in_the_envelope_must_be_the_registered_one(gateway: Inhouse, token: str) -> None:
     _, code, findings = refused(gateway, token, a_dossier(tax_code=OTHER_TAX_CODE, holder="other"))
     assert code == "findings"
-    assert set(findings) >= {"tax-code-differs", "signer-not-the-unit"}
+    assert set(findings) >= {"tax-code-differs", "signer-tax-code-differs"}
 
 
 def test_a_unit_outside_the_register_is_refused(gateway: Inhouse, token: str) -> None:
@@ -128,7 +128,7 @@ def test_a_first_registration_whose_certificate_is_anothers_is_refused(gateway: 
     stranger = gateway.bearer("ivan")
     _, code, findings = refused(gateway, stranger, a_dossier(procedure="04", holder="other"))
     assert code == "findings"
-    assert findings["signer-not-the-unit"]["severity"] == "error"
+    assert findings["signer-tax-code-differs"]["severity"] == "error"
 
 
 def test_an_envelope_that_calls_itself_a_first_registration_is_not_one(gateway: Inhouse) -> None:

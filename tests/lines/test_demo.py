@@ -35,7 +35,7 @@ def test_it_is_one_screenful(played: subprocess.CompletedProcess[str]):
 
 
 def test_it_shows_what_it_claims(played: subprocess.CompletedProcess[str]):
-    for said in ("40 biên nhận", "6.750.000", "31/02/1990", "HASH_FAILURE", "signer-not-the-unit", "42/42", "409"):
+    for said in ("40 biên nhận", "6.750.000", "31/02/1990", "HASH_FAILURE", "signer-tax-code-differs", "42/42", "409"):
         assert said in played.stdout, said
 
 

@@ -1,0 +1,312 @@
+"""A dossier whose certificate's revocation data is not at hand: received, pending, judged later as of its receipt."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from gateway import pending, refresh
+from gateway.audit import Audit
+from schemas.sample import make_dossier
+from signing.demo_pki import Addresses, DemoPki, make_pki
+from signing.seal import open_jws
+from tests.authority import Authority, authority
+from tests.clocks import HandClock
+from tests.gateway.inhouse import OFFICE, TAX_CODE, UNIT, Inhouse, a_dossier, inhouse, sign
+
+WAIT_S = 0.3
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Authority]:
+    with authority() as running:
+        running.pki = make_pki(
+            HandClock().now(), addresses=Addresses(ocsp_urls=(running.ocsp_url,), crl_urls=(running.crl_url,))
+        )
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, database_url: str, outside: Authority) -> Iterator[Inhouse]:
+    """The employers' issuer has left no CRL in the trust folder; its servers are down."""
+    outside.is_up, outside.crl_is_up, outside.revoked, outside.asked, outside.pause = False, True, {}, [], None
+    with inhouse(
+        tmp_path / "home",
+        outside.pki,
+        database_url=database_url,
+        revocation_hosts=outside.host,
+        revocation_wait_s=WAIT_S,
+    ) as made:
+        outside.clock = made.clock
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def without_crl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The PKI is written without the CRL of the employers' issuer, which these tests serve themselves."""
+    write = DemoPki.write
+
+    def write_some(self: DemoPki, folder: Path) -> None:
+        write(self, folder)
+        (folder / "trust" / "intermediate.crl").unlink()
+
+    monkeypatch.setattr(DemoPki, "write", write_some)
+
+
+def signed(outside: Authority, seed: int = 0, **more: object) -> bytes:
+    return a_dossier(seed, made_by=outside.pki, **more)
+
+
+def serial(outside: Authority, holder: str = "employer") -> int:
+    assert outside.pki is not None
+    return outside.pki.employers[holder].certificate.serial_number
+
+
+def opened(gateway: Inhouse, jws: str, typ: str) -> dict[str, object]:
+    told: dict[str, object] = json.loads(open_jws(jws, gateway.house.stores.seal.signer_at(gateway.clock.now()).public_jwk(), typ=typ))
+    return told
+
+
+def events(gateway: Inhouse, token: str, dossier: str) -> list[str]:
+    return [one["type"] for one in gateway("GET", f"/v1/dossiers/{dossier}/events", token).json()["events"]]
+
+
+def assert_audited(gateway: Inhouse) -> None:
+    seal = gateway.house.stores.seal.signer_at(gateway.clock.now())
+    found = Audit(gateway.house.stores, {seal.kid: seal.public_jwk()}).run()
+    assert found.holds, found.faults
+
+
+def test_pending_then_accepted_with_the_identical_receipt(gateway: Inhouse, outside: Authority) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    content = signed(outside)
+    began = time.monotonic()
+    first = gateway("POST", "/v1/dossiers", employer, content=content)
+    assert first.status_code == 202, first.text
+    assert time.monotonic() - began < WAIT_S + 3
+    told = first.json()
+    assert told["state"] == "pending"
+    assert told["judgement"] is None
+    receipt = opened(gateway, told["receipt"], "motcua-receipt+jws")
+    assert (receipt["verdict"], receipt["sub_indication"]) == ("INDETERMINATE", "TRY_LATER")
+    assert receipt["sha256"] == hashlib.sha256(content).hexdigest()
+
+    again = gateway("POST", "/v1/dossiers", employer, content=content)
+    assert (again.status_code, again.json()) == (202, told)
+    assert gateway("GET", f"/v1/receipts?sha256={told['sha256']}", employer).json() == told
+    # No office hears of it.
+    leases = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={"max": 5, "lease_s": 60, "wait_s": 0})
+    assert leases.json()["work"] == []
+    assert gateway("GET", f"/v1/dossiers/{told['dossier']}", office).status_code == 404
+    assert gateway("GET", "/v1/events", office).json()["events"] == []
+
+    # Still down: nothing changes.
+    gateway.clock.advance(60)
+    assert gateway.asked(pending.judge_due(gateway.house)) == 0
+    assert gateway("POST", "/v1/dossiers", employer, content=content).status_code == 202
+
+    outside.is_up = True
+    gateway.clock.advance(120)
+    assert gateway.asked(pending.judge_due(gateway.house)) == 1
+    last = gateway("POST", "/v1/dossiers", employer, content=content)
+    assert last.status_code == 200
+    assert last.json()["state"] == "accepted"
+    assert last.json()["receipt"] == told["receipt"]
+    assert last.json()["received_at"] == told["received_at"]
+    judgement = opened(gateway, last.json()["judgement"], "motcua-judgement+jws")
+    assert judgement["receipt"] == told["receipt_number"]
+    assert judgement["receipt_sha256"] == hashlib.sha256(told["receipt"].encode()).hexdigest()
+    assert (judgement["state"], judgement["verdict"], judgement["sub_indication"]) == ("accepted", "TOTAL-PASSED", None)
+    assert judgement["received_at"] == told["received_at"] < str(judgement["judged_at"])
+    assert events(gateway, employer, told["dossier"]) == ["received-pending", "accepted"]
+    work = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={"max": 5, "lease_s": 60, "wait_s": 0})
+    (piece,) = work.json()["work"]
+    assert gateway("GET", piece["content_url"], office).content == content
+    assert_audited(gateway)
+
+
+def test_the_first_sight_waits_for_what_comes_in_time(gateway: Inhouse, outside: Authority) -> None:
+    outside.is_up = True
+    employer = gateway.bearer("employer", units=[UNIT])
+    assert gateway("POST", "/v1/dossiers", employer, content=signed(outside)).status_code == 201
+    assert outside.asked == ["/ocsp"]
+    assert gateway("POST", "/v1/dossiers", employer, content=signed(outside, 1)).status_code == 201
+    assert outside.asked == ["/ocsp"], "the second sight asks nobody"
+
+
+def test_where_the_responder_fails_the_crl_serves(gateway: Inhouse, outside: Authority) -> None:
+    outside.is_up = True
+    employer = gateway.bearer("employer", units=[UNIT])
+    response = outside.response
+
+    def broken(request: bytes) -> bytes:
+        return response(request)[:-40]
+
+    outside.response = broken  # type: ignore[method-assign]
+    try:
+        assert gateway("POST", "/v1/dossiers", employer, content=signed(outside)).status_code == 201
+    finally:
+        del outside.response
+    assert outside.asked == ["/ocsp", "/demo.crl"]
+
+
+def test_who_waited_in_vain_is_waited_for_no_more(gateway: Inhouse, outside: Authority) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    assert gateway("POST", "/v1/dossiers", employer, content=signed(outside)).status_code == 202
+    asked = list(outside.asked)
+    assert gateway("POST", "/v1/dossiers", employer, content=signed(outside, 1)).status_code == 202
+    assert outside.asked == asked, "nobody is asked again at once"
+
+
+def test_a_certificate_revoked_before_the_receipt_is_refused_after_the_wait(
+    gateway: Inhouse, outside: Authority
+) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    content = signed(outside)
+    told = gateway("POST", "/v1/dossiers", employer, content=content).json()
+    outside.revoked = {serial(outside): (gateway.clock.now() - timedelta(hours=3), x509.ReasonFlags.key_compromise)}
+    outside.is_up = True
+    gateway.clock.advance(300)
+    assert gateway.asked(pending.judge_due(gateway.house)) == 1
+    last = gateway("POST", "/v1/dossiers", employer, content=content)
+    assert (last.status_code, last.json()["state"], last.json()["receipt"]) == (200, "refused", told["receipt"])
+    judgement = opened(gateway, last.json()["judgement"], "motcua-judgement+jws")
+    assert (judgement["state"], judgement["code"]) == ("refused", "signature-refused")
+    assert (judgement["verdict"], judgement["sub_indication"]) == ("INDETERMINATE", "REVOKED_NO_POE")
+    assert events(gateway, employer, told["dossier"]) == ["received-pending", "refused"]
+    work = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={"max": 5, "lease_s": 60, "wait_s": 0})
+    assert work.json()["work"] == []
+    shown = gateway("GET", f"/v1/dossiers/{told['dossier']}", employer).json()
+    assert shown["verdict"]["sub_indication"] == "REVOKED_NO_POE"
+    assert_audited(gateway)
+
+
+def test_a_certificate_revoked_after_the_receipt_counts_as_good(gateway: Inhouse, outside: Authority) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    content = signed(outside)
+    assert gateway("POST", "/v1/dossiers", employer, content=content).status_code == 202
+    gateway.clock.advance(500)
+    outside.revoked = {serial(outside): (gateway.clock.now() - timedelta(minutes=5), x509.ReasonFlags.superseded)}
+    outside.is_up = True
+    assert gateway.asked(pending.judge_due(gateway.house)) == 1
+    assert gateway("POST", "/v1/dossiers", employer, content=content).json()["state"] == "accepted"
+
+
+def test_a_revoked_certificate_is_refused_at_once_when_that_is_known(gateway: Inhouse, outside: Authority) -> None:
+    outside.is_up = True
+    outside.revoked = {serial(outside): (gateway.clock.now() - timedelta(hours=3), x509.ReasonFlags.key_compromise)}
+    employer = gateway.bearer("employer", units=[UNIT])
+    refused = gateway("POST", "/v1/dossiers", employer, content=signed(outside))
+    assert (refused.status_code, refused.json()["code"]) == (422, "signature-refused")
+    assert refused.json()["verdict"]["sub_indication"] == "REVOKED_NO_POE"
+
+
+def test_whatever_else_is_wrong_is_refused_and_does_not_wait(gateway: Inhouse, outside: Authority) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    changed = signed(outside).replace(b"<NgayLap>", b"<NgayLap> ", 1)
+    refused = gateway("POST", "/v1/dossiers", employer, content=changed)
+    assert (refused.status_code, refused.json()["verdict"]["sub_indication"]) == (422, "HASH_FAILURE")
+    made_on = HandClock().now().date()
+    raw = make_dossier(
+        "600", employees=2, seed=3, unit=UNIT, tax_code=TAX_CODE, office=OFFICE, period="03/2026", made_on=made_on
+    )
+    wrong_content = sign(raw.replace(b"<KyKeKhai>03/2026", b"<KyKeKhai>13/2026"), made_by=outside.pki)
+    refused = gateway("POST", "/v1/dossiers", employer, content=wrong_content)
+    assert (refused.status_code, refused.json()["code"]) == (422, "findings")
+    assert outside.asked == []
+
+
+def test_two_workers_judge_a_waiting_dossier_once(gateway: Inhouse, outside: Authority) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=signed(outside)).json()
+    outside.is_up = True
+    gateway.clock.advance(60)
+    house = gateway.house
+    due = pending._due(house)
+    assert pending._due(house) == [], "what one has taken the other leaves"
+    assert gateway.asked(pending._judge_one(house, due[0])) == 1
+    assert gateway.asked(pending._judge_one(house, due[0])) == 0
+    assert events(gateway, employer, told["dossier"]) == ["received-pending", "accepted"]
+
+
+def test_what_waits_long_alarms_the_operator_until_it_is_judged(gateway: Inhouse, outside: Authority) -> None:
+    employer, operator = gateway.bearer("employer", units=[UNIT]), gateway.bearer("operator")
+    told = gateway("POST", "/v1/dossiers", employer, content=signed(outside)).json()
+    gateway.clock.advance(25 * 3600)
+    gateway.asked(pending.judge_due(gateway.house))
+    operator = gateway.bearer("operator")
+    (alarm,) = gateway("GET", "/v1/alarms", operator).json()
+    assert (alarm["rule"], alarm["subject"]) == ("pending-long", told["dossier"])
+    outside.is_up = True
+    gateway.clock.advance(3600)
+    gateway.asked(pending.judge_due(gateway.house))
+    assert gateway("GET", "/v1/alarms", gateway.bearer("operator")).json() == []
+
+
+def test_a_revocation_learnt_later_reaches_office_and_unit(gateway: Inhouse, outside: Authority) -> None:
+    outside.is_up = True
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    content = signed(outside)
+    told = gateway("POST", "/v1/dossiers", employer, content=content).json()
+    assert told["state"] == "accepted"
+    early = gateway("POST", "/v1/dossiers", employer, content=signed(outside, 1)).json()
+    # The holder finds out, a day later, that the key was lost an hour before the dossier was received.
+    outside.revoked = {serial(outside): (gateway.clock.now() - timedelta(hours=1), x509.ReasonFlags.key_compromise)}
+    gateway.clock.advance(24 * 3600)
+    assert gateway.asked(refresh.refresh(gateway.house)) >= 1
+    assert gateway.asked(refresh.tell_of_revoked(gateway.house)) == 2
+    assert gateway.asked(refresh.tell_of_revoked(gateway.house)) == 0
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    assert events(gateway, employer, told["dossier"]) == ["accepted", "signer-revoked"]
+    assert events(gateway, office, early["dossier"]) == ["accepted", "signer-revoked"]
+    of_office = gateway("GET", "/v1/alarms", office).json()
+    of_unit = gateway("GET", "/v1/alarms", employer).json()
+    assert {one["subject"] for one in of_office} == {told["dossier"], early["dossier"]}
+    assert {one["subject"] for one in of_unit} == {told["dossier"], early["dossier"]}
+    # The receipt stands.
+    assert gateway("GET", f"/v1/dossiers/{told['dossier']}/receipt", employer).text == told["receipt"]
+    # But a new dossier with that certificate is refused.
+    refused = gateway("POST", "/v1/dossiers", employer, content=signed(outside, 2))
+    assert refused.json()["verdict"]["sub_indication"] == "REVOKED_NO_POE"
+    assert_audited(gateway)
+
+
+def test_what_one_worker_learnt_another_knows(gateway: Inhouse, outside: Authority, tmp_path: Path) -> None:
+    outside.is_up = True
+    employer = gateway.bearer("employer", units=[UNIT])
+    assert gateway("POST", "/v1/dossiers", employer, content=signed(outside)).status_code == 201
+    outside.is_up = False
+    held = gateway.house.revocations.store
+    from signing.revocation import RevocationStore
+
+    gateway.house.revocations.store = RevocationStore(gateway.house.tables.trust.authorities)
+    assert gateway.house.revocations.take_shared() == 1
+    assert {one.sha256 for one in gateway.house.revocations.store.held()} <= {one.sha256 for one in held.held()}
+    assert gateway.house.revocations.take_shared() == 0
+
+
+def test_an_address_that_is_not_allowed_is_never_asked(tmp_path: Path, outside: Authority) -> None:
+    outside.is_up, outside.asked = True, []
+    with inhouse(tmp_path / "home", outside.pki, revocation_hosts="127.0.0.1:1", revocation_wait_s=WAIT_S) as made:
+        outside.clock = made.clock
+        employer = made.bearer("employer", units=[UNIT])
+        assert made("POST", "/v1/dossiers", employer, content=signed(outside)).status_code == 202
+    assert outside.asked == []
+
+
+def test_a_check_tells_that_it_would_wait(gateway: Inhouse, outside: Authority) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers/check", employer, content=signed(outside)).json()
+    assert told["ok"] is True
+    assert told["waits"] is True
+    assert told["verdict"]["sub_indication"] == "TRY_LATER"
