@@ -25,10 +25,10 @@ from gateway.api.problems import Answer, Refused, answer_of
 from gateway.api.submit import submit
 from gateway.callers import Budget, Caller, Callers
 from gateway.clock import Clock, SystemClock
-from gateway.config import Settings, load
+from gateway.config import Misconfigured, Settings, load
 from gateway.deadlines import Calendar
 from gateway.faults import log_fault
-from gateway.fetching import Network, Offline, allowed_hosts
+from gateway.fetching import Fetcher, Network, Offline, allowed_hosts
 from gateway.house import SWEEP_EVERY_S, House
 from gateway.intake import Intake
 from gateway.judge import Tables
@@ -114,10 +114,25 @@ def build(settings: Settings, clock: Clock | None = None) -> "Door":
         token_life_s=settings.token_life_s,
         lookups_per_minute_max=settings.lookups_per_minute_max,
     )
-    fetcher = Network(allowed_hosts(settings.revocation_hosts)) if settings.revocation_hosts else Offline()
+    fetcher = fetcher_of(settings)
     house = House(settings, clock, stores, Intake(stores, tables, settings), callers, fetcher)
     house.trust_watch = watch
     return Door(house)
+
+
+def fetcher_of(settings: Settings) -> Fetcher:
+    """Whoever fetches revocation data. Raises `Misconfigured`."""
+    try:
+        allowed = allowed_hosts(settings.revocation_hosts)
+    except ValueError as error:
+        raise Misconfigured(f"revocation_hosts: {error}") from error
+    return Network(allowed) if allowed else Offline()
+
+
+def knows_no_revocation(settings: Settings, tables: Tables) -> bool:
+    """Whether every dossier will have to wait: the policy asks for revocation data, and there is no way to any."""
+    held = next(iter(tables.revocation.held()), None)
+    return tables.policy.revocation.required and not settings.revocation_hosts and held is None
 
 
 def from_environment() -> "Door":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,10 +28,14 @@ from gateway.cli_terms import (
     read_file,
     settings,
 )
-from gateway.clock import VIETNAM, SystemClock
+from gateway.clock import VIETNAM, SystemClock, from_us
 from gateway.findings_text import block, signature_lines
 from gateway.judge import ASIC_E, Refusal, Submission, judge, open_dossier
+from gateway.validation import VALIDATOR
 from schemas.findings import Severity
+from signing.etsi_report import etsi_report
+from signing.validation_report import ReportSubject, report_of
+from storage import proofs
 from storage.migrations import missing
 from storage.register import Unit
 
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
     from gateway.judge import Filing, Opened, Tables
     from storage.database import Database
 
+FETCHED_MAX = 10_000
 _ZIP = b"PK\x03\x04"
 _REGISTER = "Đơn vị đã đối chiếu với sổ trên máy này · unit compared with the register here"
 _ITSELF = "Đơn vị CHƯA được đối chiếu: không có trong sổ trên máy này · unit NOT compared: not in the register here"
@@ -68,6 +74,7 @@ def declare(commands: Commands[Parser]) -> None:
             motcua check hoso.xml --unsigned        # chưa ký: chỉ xét nội dung · content alone
             motcua check thang-11/*.xml --lang both
             motcua check hoso.signed.xml --json
+            motcua check hoso.signed.xml --report bao-cao.xml   # ETSI TS 119 102-2; .json: JSON
         """,
     )
     check.add_argument("files", nargs="+", metavar="FILE", help="hồ sơ, hoặc - · dossiers, or - for standard input")
@@ -75,18 +82,25 @@ def declare(commands: Commands[Parser]) -> None:
     check.add_argument(
         "--at", type=an_instant, metavar="TIME", help="xét như nhận lúc này (mặc định: bây giờ) · as if received then"
     )
+    check.add_argument(
+        "--report", metavar="FILE", help="ghi báo cáo kiểm tra chữ ký (.xml: ETSI, .json) · write the validation report"
+    )
     add_language(check)
     add_json(check)
 
 
 def _check(asked: argparse.Namespace) -> int:
     told = settings()
+    if asked.report and len(asked.files) != 1:
+        raise CannotWork("--report: chỉ cho một hồ sơ · for one dossier only")
     now = SystemClock().now()
     tables = open_tables(told, now)
     at = asked.at or now
     database = _register(told)
     bad = unread = 0
     try:
+        if database is not None:
+            _learn(tables, database)
         for file in asked.files:
             try:
                 content = read_file(file)
@@ -97,6 +111,8 @@ def _check(asked: argparse.Namespace) -> int:
             judged = _judge(file, content, at, database, tables, unsigned=asked.unsigned)
             bad += not judged.ok
             _tell(judged, asked)
+            if asked.report:
+                _write_report(Path(asked.report), judged, tables, now)
     finally:
         if database is not None:
             database.close()
@@ -106,6 +122,31 @@ def _check(asked: argparse.Namespace) -> int:
     if len(asked.files) > unread and not tables.trust.anchors and not asked.unsigned:
         aside("Chưa có chứng thư số gốc nào được tin (MOTCUA_TRUST) · no trust anchor: no signature can pass")
     return COULD_NOT if unread else JUDGED_BAD if bad else DONE
+
+
+def _learn(tables: Tables, database: Database) -> None:
+    """Know the revocation data that the gateway here has fetched, too."""
+    with database.read() as tx:
+        fetched = proofs.fetched_after(tx, 0, FETCHED_MAX)
+    for one in fetched:
+        add = tables.revocation.add_ocsp if one.kind == "ocsp" else tables.revocation.add_crl
+        add(one.content, source=one.source, fetched_at=from_us(one.fetched_at_us))
+
+
+def _write_report(file: Path, judged: _Judged, tables: Tables, now: datetime) -> None:
+    """The validation report of one dossier, as JSON or as ETSI has it."""
+    outcome = judged.outcome
+    if not outcome.verdicts:
+        raise CannotWork(f"{file}: không có chữ ký nào để báo cáo · no signature to report about")
+    submission = outcome.submission
+    subject = ReportSubject(
+        sha256=submission.sha256.hex(), name=Path(judged.file).name, received_at=submission.received_at
+    )
+    report = report_of(outcome.verdicts, subject=subject, policy=tables.policy, generated_at=now)
+    rests_on = {proof.sha256: proof.der for verdict in outcome.verdicts for proof in verdict.proofs}
+    as_xml = file.suffix.lower() == ".xml"
+    file.write_bytes(etsi_report(report, rests_on, VALIDATOR) if as_xml else report.keep())
+    print(f"Báo cáo · report: {file}")
 
 
 def _register(told: Settings) -> Database | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from gateway.app import open_tables, open_the_database
+from gateway.app import fetcher_of, knows_no_revocation, open_tables, open_the_database
 from gateway.audit import Audit
 from gateway.cli_terms import (
     DONE,
@@ -27,6 +27,7 @@ from gateway.cli_terms import (
 from gateway.clock import SystemClock
 from gateway.config import Misconfigured, Settings
 from gateway.opened import open_migrated
+from gateway.scanner import scanner_of
 from gateway.seals import open_seal, refuse_unknown_seal
 from gateway.settle import Stores
 from signing.seal import SealKeyUnusable
@@ -146,6 +147,8 @@ def _look(told: Settings) -> list[_Looked]:
         _try("khóa chính · master key", lambda: _master_key(told)),
         _try("khóa niêm phong · seal key", lambda: _seal(told)),
         _try("bảng · tables", lambda: _tables(told)),
+        _try("thu hồi chứng thư · revocation", lambda: _revocation(told)),
+        _try("quét mã độc · scanner", lambda: _papers(told)),
     ]
 
 
@@ -193,6 +196,23 @@ def _tables(told: Settings) -> str:
     anchors = len(tables.trust.anchors)
     trusted = f"{anchors} gốc được tin · anchors" if anchors else "CHƯA có gốc được tin · NO anchor, nothing can pass"
     return f"{trusted}; {tables.offices.version}; {tables.policy.id}"
+
+
+def _revocation(told: Settings) -> str:
+    fetcher_of(told)
+    tables = open_tables(told, SystemClock().now())
+    if knows_no_revocation(told, tables):
+        raise ValueError(
+            "không có đường nào tới dữ liệu thu hồi, mọi hồ sơ sẽ phải chờ · no way to revocation data, every dossier "
+            "will stay pending (MOTCUA_REVOCATION_HOSTS, .crl)"
+        )
+    held = sum(1 for _ in tables.revocation.held())
+    return f"{told.revocation_hosts or 'không hỏi ai · nobody is asked'}; {held} CRL"
+
+
+def _papers(told: Settings) -> str:
+    scanner_of(told.scanner)
+    return told.scanner or "KHÔNG quét mã độc · papers are NOT scanned"
 
 
 def _audit(asked: argparse.Namespace) -> int:
