@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Run = Callable[[Callable[[], int]], Awaitable[int]]
 
 # A certificate whose data could not be had is not tried again for so long; the first sight of it alone waits.
-TRY_AGAIN_AFTER = timedelta(seconds=30)
+TRY_AGAIN_AFTER = timedelta(seconds=10)
 REMEMBERED_MAX: Final = 20_000
 SHARED_A_LOOK_MAX: Final = 50
 _SERIES: Final = "revocation"
