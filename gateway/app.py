@@ -1,10 +1,9 @@
 """The composition: the one place that knows which vault, key and database were chosen."""
 
 import asyncio
-import itertools
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from types import FrameType
@@ -52,8 +51,8 @@ _FAULTS = logging.getLogger("motcua.faults")
 _REQUESTS = logging.getLogger("motcua.requests")
 DETAIL_CHARACTERS_MAX = 300
 PATH_BYTES_MAX = 200
-PRUNE_EVERY_SWEEPS = 12
-REFRESH_EVERY_SWEEPS = 6
+PRUNE_EVERY_S = 60.0
+REFRESH_EVERY_S = 30.0
 _HOT_PATH = "/v1/dossiers"
 _HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "media-type"}
 
@@ -117,6 +116,9 @@ def build(settings: Settings, clock: Clock | None = None) -> "Door":
     fetcher = fetcher_of(settings)
     house = House(settings, clock, stores, Intake(stores, tables, settings), callers, fetcher)
     house.trust_watch = watch
+    if watch.trusted is not None:
+        # What they call revoked is news after every start.
+        house.revocations.learn(watch.trusted.crls, clock.now())
     return Door(house)
 
 
@@ -294,9 +296,7 @@ def _plainly(error: HTTPException) -> str:
 async def _life(app: Litestar) -> AsyncIterator[None]:
     house: House = app.state.house
     _stop_early(house)
-    tasks = [asyncio.create_task(_sweep(house))]
-    if house.trust_watch is not None:
-        tasks.append(asyncio.create_task(follow(house, house.trust_watch)))
+    tasks = _in_the_background(house)
     try:
         yield
     finally:
@@ -321,20 +321,37 @@ def _stop_early(house: House) -> None:
             signal.signal(number, stop)
 
 
-async def _sweep(house: House) -> None:
-    """Offer the work of silent holders again, though nobody asks; drop what can matter no more."""
-    for turn in itertools.count():
-        await asyncio.sleep(SWEEP_EVERY_S)
-        try:
-            await house.run(desk.sweep, house.database, house.clock.now())
-            await house.run(house.revocations.take_shared)
-            await judge_due(house)
-            if turn % REFRESH_EVERY_SWEEPS == 0:
-                await refresh(house)
-            await tell_of_revoked(house)
-            if turn % PRUNE_EVERY_SWEEPS == 0:
-                await house.run(house.callers.forget_ended, house.clock.now())
-        except DatabaseAway:
-            continue
-        except Exception as fault:
-            log_fault(_FAULTS, "the sweep failed", fault)
+async def _every(house: House, wait_s: float, *steps: Callable[[], Awaitable[object]]) -> None:
+    """Do these steps again and again; what one of them cannot do now keeps no other from its turn."""
+    while not house.watch.stopped:
+        await asyncio.sleep(wait_s)
+        for step in steps:
+            try:
+                await step()
+            except DatabaseAway:
+                continue
+            except Exception as fault:
+                log_fault(_FAULTS, "a step in the background failed", fault)
+
+
+def _in_the_background(house: House) -> list[asyncio.Task[None]]:
+    """What goes on while nobody asks: silent holders' work is offered again, what waits is judged, what may have
+    changed is fetched, trust is followed, what can matter no more is dropped.
+    """
+
+    async def offer_again() -> None:
+        await house.run(desk.sweep, house.database, house.clock.now())
+
+    async def forget_ended() -> None:
+        await house.run(house.callers.forget_ended, house.clock.now())
+
+    steps: list[tuple[float, tuple[Callable[[], Awaitable[object]], ...]]] = [
+        (SWEEP_EVERY_S, (offer_again,)),
+        (SWEEP_EVERY_S, (lambda: house.run_apart(house.revocations.take_shared), lambda: judge_due(house))),
+        (REFRESH_EVERY_S, (lambda: refresh(house), lambda: tell_of_revoked(house))),
+        (PRUNE_EVERY_S, (forget_ended,)),
+    ]
+    tasks = [asyncio.create_task(_every(house, wait_s, *some)) for wait_s, some in steps]
+    if house.trust_watch is not None:
+        tasks.append(asyncio.create_task(follow(house, house.trust_watch)))
+    return tasks

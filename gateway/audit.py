@@ -12,6 +12,7 @@ from msgspec import Struct
 from gateway import ids, states
 from gateway.clock import from_us, rfc3339
 from gateway.receipt import JUDGEMENT_TYPE, NOTICE_TYPE, RECEIPT_TYPE, Judgement, Notice, Receipt
+from gateway.report import read_report
 from signing.seal import SealBroken, open_jws
 from storage import journal, pack
 from storage.cipher import MasterKeyUnknown
@@ -27,8 +28,9 @@ FAULTS_TOLD_MAX = 100
 _WITH_WORK = frozenset(states.State) - {states.State.REFUSED, states.State.PENDING}
 _EVERYTHING = journal.Scope(everything=True)
 _BESIDE = sa.text(
-    "SELECT d.id, w.state AS work, w.office AS office, l.leaf AS leaf FROM dossier d"
-    " LEFT JOIN work w ON w.dossier = d.id LEFT JOIN log_entry l ON l.seq = d.seq WHERE d.id IN :ids"
+    "SELECT d.id, w.state AS work, w.office AS office, l.leaf AS leaf, p.dossier IS NOT NULL AS waits FROM dossier d"
+    " LEFT JOIN work w ON w.dossier = d.id LEFT JOIN log_entry l ON l.seq = d.seq"
+    " LEFT JOIN pending p ON p.dossier = d.id WHERE d.id IN :ids"
 ).bindparams(sa.bindparam("ids", expanding=True))
 _LEAF = sa.text("SELECT leaf FROM log_entry WHERE seq = :seq")
 _LEAVES = sa.text("SELECT count(*) FROM log_entry WHERE seq <= :upto")
@@ -69,12 +71,13 @@ class Audited(Struct):
 
 
 class Beside(Struct, frozen=True):
-    """What stands beside a dossier's row: its work, and its leaf for the log."""
+    """What stands beside a dossier's row: its work, its leaf for the log, and whether it waits."""
 
     id: str
     work: str | None
     office: str | None
     leaf: bytes | None
+    waits: bool
 
 
 class Audit:
@@ -135,6 +138,7 @@ class Audit:
         if amounts_to.value != dossier.state:
             told = f"{dossier.state} ≠ {amounts_to.value}"
             self._wrong("state", number, f"trạng thái không khớp sự kiện: {told}", f"state and facts differ: {told}")
+        self._waiting(dossier, beside)
         if beside.leaf != ids.leaf(dossier.statement):
             self._wrong("leaf", number, "lá nhật ký không phải của văn bản", "its leaf is not its statement's")
         for wrong in _statement_faults(dossier, self._keys):
@@ -152,6 +156,13 @@ class Audit:
         if dossier.id != ids.dossier_id(dossier.sha256):
             self._wrong("id", number, "mã hồ sơ không theo nội dung", "its id does not follow from its bytes")
         self._content(dossier)
+
+    def _waiting(self, dossier: journal.Dossier, beside: Beside) -> None:
+        """What is pending waits to be judged, and nothing else does."""
+        if beside.waits != (dossier.state == states.State.PENDING.value):
+            told = f"{dossier.state}, {'có' if beside.waits else 'không'} trong danh sách chờ"
+            en = f"{dossier.state}, and {'waits' if beside.waits else 'does not wait'} to be judged"
+            self._wrong("pending", dossier.statement_number, told, en)
 
     def _judgement(self, tx: sa.Connection, dossier: journal.Dossier) -> None:
         """The second statement of a dossier that had to wait: it names the receipt, and has a leaf of its own."""
@@ -270,6 +281,7 @@ def _judgement_faults(dossier: journal.Dossier, keys: Mapping[str, Mapping[str, 
         said = msgspec.json.decode(_open(str(dossier.judgement), keys, JUDGEMENT_TYPE), type=Judgement)
     except (SealBroken, msgspec.MsgspecError) as error:
         return [str(error)]
+    refused = dossier.state == states.State.REFUSED.value
     row: dict[str, object] = {
         "judgement": dossier.judgement_number,
         "receipt": dossier.statement_number,
@@ -278,6 +290,11 @@ def _judgement_faults(dossier: journal.Dossier, keys: Mapping[str, Mapping[str, 
         "sha256": dossier.sha256.hex(),
         "received_at": rfc3339(from_us(dossier.received_at_us)),
         "competent_office": dossier.competent_office,
+        "due_at": rfc3339(from_us(dossier.due_at_us)) if dossier.due_at_us is not None else None,
+        "judged_at": rfc3339(from_us(dossier.judged_at_us)) if dossier.judged_at_us is not None else None,
+        # What became of an accepted dossier afterwards is its later facts' matter.
+        "state": "refused" if refused else "accepted",
+        "code": read_report(dossier.report).refused,
     }
     return [f"{name}: {getattr(said, name)!r} ≠ {held!r}" for name, held in row.items() if getattr(said, name) != held]
 

@@ -13,43 +13,59 @@ from signing.indication import Refusal
 from signing.reasons_asic import REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from schemas.envelope import Envelope
+    from lxml import etree
 
-# Files beside the envelope are judged in memory, like those inside it.
+    from signing.zip_container import Entry
+
+# What a container may come to when it is unpacked, and the files beside its envelope, which are judged in memory.
+UNPACKED_BYTES_MAX: Final = 256 * 1024 * 1024
 BESIDE_BYTES_MAX: Final = 64 * 1024 * 1024
+ENTRIES_MAX: Final = 256
+_LIMITS: Final = asic.Limits(entries_max=ENTRIES_MAX, total_bytes_max=UNPACKED_BYTES_MAX)
+_FILE: Final = "NoiDung/ThongTinHoSo/ToKhais/FileToKhai"
 
 
 class Box(Struct, frozen=True):
-    """What a container holds: the envelope's bytes, and files by name in NFC."""
+    """What a container holds: the envelope's bytes, and entries beside it by name in NFC, not read yet."""
 
     container: asic.AsicContainer
     envelope: bytes
-    beside: dict[str, bytes]
+    entries: Mapping[str, Entry]
 
 
 def open_box(content: bytes) -> Box | Finding:
     """Open a dossier's container (EN 319 162-1), or say what is wrong with it. Never raises for any bytes."""
-    container = asic.open_container(content)
+    container = asic.open_container(content, limits=_LIMITS)
     if isinstance(container, Refusal):
         return broken(container)
     entries = asic.dossier_entries(container)
     if isinstance(entries, Refusal):
         return broken(entries)
-    beside: dict[str, bytes] = {}
-    for name, entry in entries.files.items():
-        inside = container.zip.read(entry, BESIDE_BYTES_MAX)
-        if isinstance(inside, Refusal):
-            return broken(inside)
-        beside[name] = inside
-    return Box(container, entries.envelope, beside)
+    return Box(container, entries.envelope, entries.files)
 
 
-def unnamed(envelope: Envelope, beside: Mapping[str, bytes]) -> list[Finding]:
+def beside(box: Box, root: etree._Element) -> dict[str, bytes] | Finding:
+    """The files beside the envelope that it names (TenFile where NoiDungFile is empty), within one budget."""
+    read: dict[str, bytes] = {}
+    left = BESIDE_BYTES_MAX
+    for file in root.iterfind(_FILE):
+        name = unicodedata.normalize("NFC", " ".join((file.findtext("TenFile") or "").split()))
+        entry = box.entries.get(name)
+        if entry is None or file.findtext("NoiDungFile") or name in read:
+            continue
+        content = box.container.zip.read(entry, left)
+        if isinstance(content, Refusal):
+            return broken(content)
+        read[name] = content
+        left -= len(content)
+    return read
+
+
+def unnamed(entries: Iterable[str], named: Mapping[str, bytes]) -> list[Finding]:
     """Files of the container that the envelope does not name: nobody would look at them."""
-    named = {unicodedata.normalize("NFC", file.name) for file in envelope.files if file.is_beside}
-    return [broken(Refusal("container-foreign-entry", {"entry": name[:200]})) for name in beside if name not in named]
+    return [broken(Refusal("container-foreign-entry", {"entry": name[:200]})) for name in entries if name not in named]
 
 
 def broken(refusal: Refusal) -> Finding:

@@ -109,7 +109,7 @@ class Network:
         try:
             async with asyncio.timeout(FETCH_S_MAX):
                 return await self._ask(target, headers, body, size_bytes_max)
-        except (httpx.HTTPError, OSError, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError) as error:
             raise FetchFailed(f"{url[:URL_CHARACTERS_MAX]}: {type(error).__name__}") from error
 
     async def _ask(self, target: str, headers: dict[str, str], body: bytes | None, size_bytes_max: int) -> bytes:
@@ -128,12 +128,12 @@ class Network:
         """The Host header, and the URL with the very address that was looked at, so that a name cannot lead elsewhere
         between the look and the request.
         """
-        parts = urlsplit(url) if len(url) <= URL_CHARACTERS_MAX and url.isascii() else None
-        host = (parts.hostname or "").lower() if parts else ""
         try:
+            parts = urlsplit(url) if len(url) <= URL_CHARACTERS_MAX and url.isascii() else None
+            host = (parts.hostname or "").lower() if parts else ""
             port = (parts.port or _HTTP_PORT) if parts else 0
         except ValueError:
-            port = 0
+            parts, host, port = None, "", 0
         if parts is None or parts.scheme != "http" or parts.username is not None or not _HOST.fullmatch(host):
             raise FetchRefused(f"{url[:URL_CHARACTERS_MAX]}: not a plain http address")
         if Allowed(host, port) not in self._allowed:

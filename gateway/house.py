@@ -119,7 +119,7 @@ class House:
         self.fetcher = fetcher
         # Whoever composes the house says which folder is followed.
         self.trust_watch: TrustWatch | None = None
-        self.revocations = Revocations(self.tables.revocation, fetcher, stores.database, self.run, clock)
+        self.revocations = Revocations(lambda: self.tables, fetcher, stores, self.run, clock)
         intake.revocations = self.revocations
 
     @property

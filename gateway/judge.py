@@ -133,7 +133,8 @@ class Refusal(Struct, frozen=True, kw_only=True):
 class Opened(Struct, frozen=True):
     """Bytes that became a tree, and what its header says about itself (not judged yet).
 
-    `container` is the one that the envelope came in, if it did, with the files `beside` it, by name in NFC.
+    `container` is the one that the envelope came in, if it did, with the names of all `entries` beside it and the files
+    that the envelope names, by name in NFC.
     """
 
     submission: Submission
@@ -141,20 +142,32 @@ class Opened(Struct, frozen=True):
     header: envelopes.Header
     container: asic.AsicContainer | None = None
     beside: Mapping[str, bytes] = {}
+    entries: tuple[str, ...] = ()
 
 
 def open_dossier(submission: Submission) -> Opened | Refusal:
     """(4) Bytes become a tree: no DTD, no entities, no network, bounded size, count and depth."""
     if submission.media_type == ASIC_E:
-        box = containers.open_box(submission.content)
-        if isinstance(box, Finding):
-            return Refusal(submission=submission, code="malformed", findings=(box,))
-        root, container, beside = xml.parse(box.envelope, file=ENVELOPE), box.container, box.beside
-    else:
-        root, container, beside = xml.parse(submission.content, file=ENVELOPE), None, {}
+        return _open_container(submission)
+    root = xml.parse(submission.content, file=ENVELOPE)
+    return _malformed(submission, root) if isinstance(root, Finding) else Opened(submission, root, envelopes.peek(root))
+
+
+def _open_container(submission: Submission) -> Opened | Refusal:
+    box = containers.open_box(submission.content)
+    if isinstance(box, Finding):
+        return _malformed(submission, box)
+    root = xml.parse(box.envelope, file=ENVELOPE)
     if isinstance(root, Finding):
-        return Refusal(submission=submission, code="malformed", findings=(root,))
-    return Opened(submission, root, envelopes.peek(root), container, beside)
+        return _malformed(submission, root)
+    beside = containers.beside(box, root)
+    if isinstance(beside, Finding):
+        return _malformed(submission, beside)
+    return Opened(submission, root, envelopes.peek(root), box.container, beside, tuple(box.entries))
+
+
+def _malformed(submission: Submission, finding: Finding) -> Refusal:
+    return Refusal(submission=submission, code="malformed", findings=(finding,))
 
 
 # Reasons for which a cause may be found (`signing.explain`): codes that begin so, or are these.
@@ -192,7 +205,7 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
     papers: tuple[Paper, ...] = ()
     if envelope is not None:
         findings += _judge_forms(envelope, tables, received_at, verdicts, versions, looking)
-        findings += containers.unnamed(envelope, opened.beside)
+        findings += containers.unnamed(opened.entries, opened.beside)
         found, papers = judge_papers(envelope, tables, received_at)
         findings += found
         # (7) Signer, unit and submitter belong together.

@@ -6,6 +6,7 @@ good then. What is judged becomes a second signed statement that names the recei
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -16,13 +17,15 @@ from gateway import ids, receipt, states
 from gateway.belonging import look_up
 from gateway.clock import VIETNAM, from_us, to_us
 from gateway.faults import log_fault
+from gateway.intake import STORE_AWAY
 from gateway.judge import Filing, Refusal, Submission, judge, open_dossier
-from gateway.report import keep_report, report_of
+from gateway.report import keep_report, read_report, report_of
 from gateway.settle import offered, renewed
 from gateway.trust_kept import for_trust, keep_trust
+from gateway.trusting import tables_trusting
+from signing.trust_list import trusted_at
 from storage import alarms, journal, pending, proofs, work
-from storage.cipher import MasterKeyUnknown
-from storage.vault import ContentCorrupt, ContentMissing, Place
+from storage.vault import ContentMissing, Place
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,10 +33,17 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from gateway.house import House
-    from gateway.settle import Stores
+    from gateway.intake import STORE_AWAY
+    from gateway.judge import Tables
+    from signing.indication import Wanted
+from gateway.settle import Stores
 
 # So many waiting dossiers are looked at in one go; a dossier is tried again after so long, and later less often.
 AT_ONCE_MAX: Final = 32
+JUDGED_AT_ONCE_MAX: Final = 4
+# So long an attempt waits for data; the fetching goes on without it, and the next attempt finds what it brought.
+FETCH_S_MAX: Final = 5.0
+REFUSED_CODE: Final = "signature-refused"
 TRY_AGAIN_S: Final = (10, 30, 60, 300, 900, 1800)
 # A dossier that still waits after so long needs a person: never an automatic refusal.
 LONG = timedelta(hours=24)
@@ -43,16 +53,25 @@ _LOG = logging.getLogger("motcua.pending")
 
 
 async def judge_due(house: House) -> int:
-    """Judge what waits and is due; how many dossiers were decided. Several workers may do this at once."""
+    """Judge what waits and is due; how many dossiers were decided. Several workers may do this at once.
+
+    Raises `DatabaseAway`. One dossier that cannot be judged, for whatever reason, does not keep the others waiting.
+    """
     due = await house.run(_due, house)
-    decided = 0
-    for one in due:
-        try:
-            decided += await _judge_one(house, one)
-        except (ContentMissing, ContentCorrupt, MasterKeyUnknown) as fault:
-            # It was received and cannot be read: the audit says so too. The others go on.
-            log_fault(_LOG, f"pending dossier {one.dossier} cannot be read", fault)
-    return decided
+    some = asyncio.Semaphore(JUDGED_AT_ONCE_MAX)
+
+    async def one_of_them(one: pending.Pending) -> int:
+        async with some:
+            try:
+                return await _judge_one(house, one)
+            except STORE_AWAY as away:
+                _LOG.warning("pending dossier %s: %s", one.dossier, away)
+            except Exception as fault:
+                # The audit says so too, when its bytes cannot be read.
+                log_fault(_LOG, f"pending dossier {one.dossier} cannot be judged", fault)
+            return 0
+
+    return sum(await asyncio.gather(*map(one_of_them, due)))
 
 
 def _due(house: House) -> list[pending.Pending]:
@@ -76,25 +95,62 @@ def _next_try_us(one: pending.Pending, now: datetime) -> int:
 
 
 async def _judge_one(house: House, one: pending.Pending) -> int:
-    submission = await house.run_apart(_read, house.stores, one.dossier)
-    opened = open_dossier(submission)
-    outcome = opened if isinstance(opened, Refusal) else await _judge(house, submission)
-    if isinstance(outcome, Filing) and outcome.waits and await house.revocations.obtain(outcome.wanted):
-        outcome = await _judge(house, submission)
-    if isinstance(outcome, Filing) and outcome.waits:
-        return 0
-    policy_sha256 = house.tables.policy.sha256
-    return await house.run(conclude, one.dossier, outcome, house.stores, house.clock.now(), policy_sha256=policy_sha256)
+    outcome = await house.run_apart(_judge, house, one.dossier)
+    wanted = _wanted(outcome)
+    if wanted:
+        if not await house.revocations.obtain_within(wanted, FETCH_S_MAX):
+            return 0
+        outcome = await house.run_apart(_judge, house, one.dossier)
+        if _wanted(outcome):
+            return 0
+    policy_sha256, policy_text = house.tables.policy.sha256, house.tables.policy_text
+    return await house.run(
+        conclude,
+        one.dossier,
+        outcome,
+        house.stores,
+        house.clock.now(),
+        policy_sha256=policy_sha256,
+        policy_text=policy_text,
+    )
 
 
-async def _judge(house: House, submission: Submission) -> Filing | Refusal:
-    """The same judgement as at the door. That the submitter may speak for the unit was found out then."""
+def _wanted(outcome: Filing | Refusal) -> list[Wanted]:
+    """The revocation data that is still missing, when nothing else stands against the signatures."""
+    if not any(one.waits for one in outcome.verdicts) or is_refused(outcome):
+        return []
+    return list({one.sha256: one for verdict in outcome.verdicts for one in verdict.wanted}.values())
+
+
+def is_refused(outcome: Filing | Refusal) -> bool:
+    """Whether a signature of a received dossier turned out not to hold.
+
+    Signatures alone decide: all else had passed when the receipt was given. What the register or the catalogue has come
+    to say since then is for the office to see, in the report.
+    """
+    return not outcome.verdicts or any(not one.passed and not one.waits for one in outcome.verdicts)
+
+
+def _judge(house: House, dossier_id: str) -> Filing | Refusal:
+    """The same judgement as at the door, as of the receipt. That the submitter may speak for the unit was found out
+    then; its papers were scanned then.
+    """
+    submission = _read(house.stores, dossier_id)
     opened = open_dossier(submission)
     if isinstance(opened, Refusal):
         return opened
     on = submission.received_at.date()
-    known = await house.run(lambda: look_up(house.database, unit_code=opened.header.unit_code, on=on))
-    return await house.intake.scanned(await house.run_apart(judge, opened, known, house.tables))
+    known = look_up(house.database, unit_code=opened.header.unit_code, on=on)
+    return judge(opened, known, _tables_as_of(house, submission.received_at))
+
+
+def _tables_as_of(house: House, received_at: datetime) -> Tables:
+    """The tables in force, with whom we trusted when the dossier came; a withdrawal counts all the same."""
+    trusted = house.trust_watch.trusted if house.trust_watch is not None else None
+    if trusted is None or trusted.holds_at(received_at):
+        return house.tables
+    kept = [one for one in trusted.entries if one.standing != "withdrawn"]
+    return tables_trusting(house.tables, trusted_at(kept, trusted.crls, received_at))
 
 
 def _read(stores: Stores, dossier_id: str) -> Submission:
@@ -118,7 +174,13 @@ def _read(stores: Stores, dossier_id: str) -> Submission:
 
 
 def conclude(
-    dossier_id: str, outcome: Filing | Refusal, stores: Stores, now: datetime, *, policy_sha256: str = ""
+    dossier_id: str,
+    outcome: Filing | Refusal,
+    stores: Stores,
+    now: datetime,
+    *,
+    policy_sha256: str = "",
+    policy_text: bytes = b"",
 ) -> int:
     """Seal and write what was judged, in one transaction; 0 when another worker was faster.
 
@@ -126,31 +188,32 @@ def conclude(
     """
     kept: dict[str, proofs.Proof] = {}
     signed: list[proofs.Signed] = []
+    refused = is_refused(outcome)
+    if policy_text and policy_sha256 not in stores.proofs_kept:
+        kept[policy_sha256] = proofs.Proof(sha256=policy_sha256, kind="policy", content=policy_text)
     with stores.database.begin() as tx:
         turn = journal.take_turn(tx)
+        waited = pending.done(tx, dossier_id)
         dossier = journal.dossier(tx, dossier_id, _EVERYTHING)
-        if dossier is None or dossier.state != states.State.PENDING.value or not pending.done(tx, dossier_id):
+        if not waited or dossier is None or dossier.state != states.State.PENDING.value:
             journal.end_turn(tx, turn)
             return 0
-        number = _number(tx, stores, now)
-        statement = receipt.judgement(dossier, outcome, number=number, judged_at=now, seal=stores.seal.signer_at(now))
-        refused = isinstance(outcome, Refusal)
+        number, seal = _number(tx, stores, now), stores.seal.signer_at(now)
+        statement = receipt.judgement(dossier, outcome, refused=refused, number=number, judged_at=now, seal=seal)
         fact = "refused" if refused else "accepted"
-        state = states.after(states.State.PENDING, fact)
-        code = outcome.code if isinstance(outcome, Refusal) else ""
+        code = REFUSED_CODE if refused else ""
+        report = report_of(
+            outcome.verdicts,
+            outcome.findings,
+            code,
+            policy_sha256=policy_sha256,
+            papers=read_report(dossier.report).papers,
+        )
         journal.conclude(
             tx,
             dossier_id,
-            state=state.value,
-            report=keep_report(
-                report_of(
-                    outcome.verdicts,
-                    outcome.findings,
-                    code,
-                    policy_sha256=policy_sha256,
-                    papers=outcome.papers if isinstance(outcome, Filing) else (),
-                )
-            ),
+            state=states.after(states.State.PENDING, fact).value,
+            report=keep_report(report),
             number=number,
             judgement=statement,
             judged_at_us=to_us(now),
@@ -161,9 +224,10 @@ def conclude(
         journal.enter_leaves(tx, [journal.LogEntry(seq, ids.leaf(statement))])
         for_trust(outcome.verdicts, dossier, stores.proofs_kept, kept, signed)
         keep_trust(tx, kept, signed, to_us(now))
-        if isinstance(outcome, Filing):
+        if not refused:
             work.offer(tx, [offered(dossier, seq)])
-            journal.record(tx, renewed(tx, turn, dossier, outcome, to_us(now)), {})
+            if isinstance(outcome, Filing):
+                journal.record(tx, renewed(tx, turn, dossier, outcome, to_us(now)), {})
         alarms.close(tx, LONG_RULE, dossier_id, "gateway", to_us(now))
         journal.end_turn(tx, turn)
     stores.remember_kept(kept)

@@ -188,10 +188,11 @@ def notice(refusal: Refusal, *, number: str, dossier: str, policy: str, seal: Si
     return seal_jws(seal, msgspec.json.encode(payload), NOTICE_TYPE)
 
 
-def judgement(dossier: Dossier, outcome: Filing | Refusal, *, number: str, judged_at: datetime, seal: Signer) -> str:
+def judgement(
+    dossier: Dossier, outcome: Filing | Refusal, *, refused: bool, number: str, judged_at: datetime, seal: Signer
+) -> str:
     """Seal what was judged of a dossier that was received earlier. Its office and due date are the receipt's."""
     verdict = overall(outcome.verdicts)
-    refused = outcome.code if isinstance(outcome, Refusal) else ""
     findings = outcome.findings if refused else ()
     payload = Judgement(
         judgement=number,
@@ -205,7 +206,7 @@ def judgement(dossier: Dossier, outcome: Filing | Refusal, *, number: str, judge
         verdict=verdict.indication.value if verdict else "",
         sub_indication=verdict.sub_indication.value if verdict and verdict.sub_indication else None,
         policy=verdict.policy if verdict else "",
-        code=refused,
+        code="signature-refused" if refused else "",
         competent_office=dossier.competent_office,
         due_at=rfc3339(from_us(dossier.due_at_us)) if dossier.due_at_us is not None else None,
         findings_count=len(findings),

@@ -16,7 +16,7 @@ from signing.indication import Refusal
 from storage import alarms, journal, proofs
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Sequence
     from datetime import datetime
 
     from gateway.judge import Tables
@@ -57,25 +57,35 @@ def _revoked(database: Database, tables: Tables, sha256: str, now: datetime) -> 
 
 
 def _tell_of(database: Database, sha256: str, revoked: RevocationUsed, now: datetime) -> int:
-    told, since_us = 0, to_us(revoked.revoked_at or now)
+    """Look without a turn first: mostly there is nothing to tell, and those who number facts need not wait for that."""
+    told, since_us, after = 0, to_us(revoked.revoked_at or now), ""
     while True:
-        with database.begin() as tx:
-            turn = journal.take_turn(tx)
-            page = proofs.dossiers_signed(tx, sha256, since_us, DOSSIERS_AT_ONCE_MAX)
-            for one in page:
-                dossier = journal.dossier(tx, one.dossier, _EVERYTHING)
-                if dossier is None or dossier.state in ("refused", "pending"):
-                    continue
-                if tx.execute(_TOLD, {"dossier": dossier.id, "type": FACT}).first():
-                    continue
-                journal.record(tx, [_fact(turn, dossier, sha256, revoked, now)], {})
-                for alarm in _alarms(dossier, revoked, now):
-                    alarms.sound(tx, alarm)
-                told += 1
-            journal.end_turn(tx, turn)
-        if len(page) < DOSSIERS_AT_ONCE_MAX or page[-1].received_at_us == since_us:
+        with database.read() as tx:
+            page = proofs.dossiers_untold(tx, sha256, FACT, since_us, after, DOSSIERS_AT_ONCE_MAX)
+        if page:
+            told += _tell_page(database, page, revoked, now)
+        if len(page) < DOSSIERS_AT_ONCE_MAX:
             return told
-        since_us = page[-1].received_at_us
+        since_us, after = page[-1].received_at_us, page[-1].dossier
+
+
+def _tell_page(database: Database, page: Sequence[proofs.Signed], revoked: RevocationUsed, now: datetime) -> int:
+    told = 0
+    with database.begin() as tx:
+        turn = journal.take_turn(tx)
+        for one in page:
+            dossier = journal.dossier(tx, one.dossier, _EVERYTHING)
+            if dossier is None or dossier.state in ("refused", "pending"):
+                continue
+            # Another worker may have been faster.
+            if tx.execute(_TOLD, {"dossier": dossier.id, "type": FACT}).first():
+                continue
+            journal.record(tx, [_fact(turn, dossier, one.certificate, revoked, now)], {})
+            for alarm in _alarms(dossier, revoked, now):
+                alarms.sound(tx, alarm)
+            told += 1
+        journal.end_turn(tx, turn)
+    return told
 
 
 def _fact(

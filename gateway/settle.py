@@ -128,18 +128,20 @@ class _Round:
 
     def enter(self, round_: Sequence[Filing | Refusal]) -> list[Settled]:
         """Everything of the round, in its order, and the rows in one go."""
-        known = journal.accepted(self.tx, list(self.kept)) if self.kept else {}
+        known = journal.accepted(self.tx, [one.submission.sha256 for one in round_])
         round_ = self._without_strangers(round_, known)
         fresh = self._fresh(round_, known)
         self.days = [one.submission.received_at.astimezone(VIETNAM).date() for one in fresh]
         settled: list[Settled] = []
         for one in round_:
             sha256 = one.submission.sha256
-            if isinstance(one, Refusal):
+            earlier = known.get(sha256)
+            if isinstance(one, Refusal) and not (earlier and self._is_party(one, earlier)):
                 settled.append(Settled(self._refuse(one, self._number(one.submission.received_at)), fresh=True))
-            elif earlier := known.get(sha256):
+            elif earlier:
+                # Received meanwhile, from a twin, whatever was judged of this one: these bytes have their receipt.
                 settled.append(Settled(earlier, fresh=False))
-            else:
+            elif isinstance(one, Filing):
                 known[sha256] = self._accept(one, self._number(one.submission.received_at))
                 settled.append(Settled(known[sha256], fresh=True))
         ledger = self.ledger
@@ -154,7 +156,9 @@ class _Round:
 
     @staticmethod
     def _fresh(round_: Sequence[Filing | Refusal], known: Mapping[bytes, journal.Dossier]) -> list[Filing | Refusal]:
-        """What of the round gets a statement of its own: every refusal, and each new content once."""
+        """What of the round may get a statement of its own: every refusal, and each new content once. A number that is
+        not used is no harm: they are unique, not gap-free.
+        """
         seen = set(known)
         fresh: list[Filing | Refusal] = []
         for one in round_:
@@ -163,6 +167,10 @@ class _Round:
             if isinstance(one, Filing):
                 seen.add(one.submission.sha256)
         return fresh
+
+    def _is_party(self, one: Filing | Refusal, earlier: journal.Dossier) -> bool:
+        client, on = one.submission.submitter, one.submission.received_at.astimezone(VIETNAM).date()
+        return journal.is_party(self.tx, client, submitter=earlier.submitter, unit=earlier.unit, on=on)
 
     def _without_strangers(
         self, round_: Sequence[Filing | Refusal], known: Mapping[bytes, journal.Dossier]

@@ -64,6 +64,10 @@ def sealed(opened: Opened, tables: Tables, looking: Looking) -> list[Verdict]:
             revocation=tables.revocation,
             tsa=tables.tsa,
             level=level,
+            size_bytes=len(opened.submission.content),
+            explain=looking.search is not None,
+            source=opened.submission.content,
+            search=looking.search,
         )
         return list(reversed(outer_and_inner))
     judged = asic.judge_container(

@@ -193,6 +193,7 @@ async def _use(house: House, look: Look) -> None:
         house.intake.tables = tables_trusting(house.tables, look.trusted)
         house.tables.revocation.learn(look.trusted.authorities)
         await house.run_apart(house.revocations.learn, look.trusted.crls, now)
+        house.revocations.look_again()
     await house.run(_note, house, look, now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -22,10 +23,15 @@ if TYPE_CHECKING:
 
 # How the gateway names itself in the ETSI report.
 VALIDATOR = Validator(subject="CN=motcua")
+_LOG = logging.getLogger("motcua.validation")
 
 
 class NothingJudged(Exception):
     """No signature of these bytes could be looked at, so there is nothing to report. Trying again changes nothing."""
+
+
+class NotKept(Exception):
+    """What the report would be made from was not kept then. Trying again changes nothing."""
 
 
 class Validation(Struct, frozen=True):
@@ -39,18 +45,24 @@ class Validation(Struct, frozen=True):
         return etsi_report(self.report, self.proofs, VALIDATOR)
 
 
-def validation_of(database: Database, dossier: Dossier, policy: Policy) -> Validation:
+def validation_of(database: Database, dossier: Dossier, policy: Policy, *, whole: bool = False) -> Validation:
     """The report as of the judgement; the same at every time of asking. `policy` is the one in force now.
 
-    Raises `NothingJudged`, and `DatabaseAway`, after which trying again is safe.
+    `proofs` are the certificates; with `whole`, revocation data too, which may be megabytes. Raises `NothingJudged`,
+    `NotKept`, and `DatabaseAway`, after which trying again is safe.
     """
     kept = read_report(dossier.report)
     if not kept.signatures:
         raise NothingJudged(dossier.id)
-    wanted = {sha256 for one in kept.signatures for sha256, _ in one.proofs}
+    if all(one.judged_at is None for one in kept.signatures):
+        raise NotKept(dossier.id)
+    named = {sha256: kind for one in kept.signatures for sha256, kind in one.proofs}
+    needed = {sha256 for sha256, kind in named.items() if whole or kind == "certificate"}
     with database.read() as tx:
-        found = proofs.find(tx, sorted(wanted | {kept.policy_sha256}))
-    rests_on = {sha256: Proof(sha256, one.kind, one.content) for sha256, one in found.items() if sha256 in wanted}
+        kinds = proofs.kinds(tx, sorted(named))
+        found = proofs.find(tx, sorted(needed | {kept.policy_sha256}))
+    content = {sha256: one.content for sha256, one in found.items() if sha256 in needed}
+    rests_on = {sha256: Proof(sha256, kind, content.get(sha256, b"")) for sha256, kind in kinds.items()}
     at_us = dossier.received_at_us if dossier.judged_at_us is None else dossier.judged_at_us
     report = report_of(
         verdicts_of(kept, rests_on),
@@ -60,7 +72,16 @@ def validation_of(database: Database, dossier: Dossier, policy: Policy) -> Valid
         policy=_policy(kept, found, policy),
         generated_at=from_us(at_us).astimezone(VIETNAM),
     )
-    return Validation(report, {sha256: one.der for sha256, one in rests_on.items()})
+    return Validation(report, content)
+
+
+def proof_of(database: Database, dossier: Dossier, sha256: str) -> bytes | None:
+    """The bytes of one proof that the dossier's report names; None for any other. Raises `DatabaseAway`."""
+    if all(sha256 != named for one in read_report(dossier.report).signatures for named, _ in one.proofs):
+        return None
+    with database.read() as tx:
+        kept = proofs.find(tx, [sha256]).get(sha256)
+    return kept.content if kept else None
 
 
 def _policy(kept: Report, found: dict[str, proofs.Proof], in_force: Policy) -> Policy:
@@ -69,5 +90,10 @@ def _policy(kept: Report, found: dict[str, proofs.Proof], in_force: Policy) -> P
         return in_force
     text = found.get(kept.policy_sha256)
     if text is None:
-        raise PolicyUnusable(f"the policy {kept.policy_sha256} that was in force then is not kept")
-    return read_policy(text.content, kept.policy_sha256)
+        _LOG.error("the policy %s that was in force then is not kept", kept.policy_sha256)
+        raise NotKept(kept.policy_sha256)
+    try:
+        return read_policy(text.content, kept.policy_sha256)
+    except PolicyUnusable as error:
+        _LOG.error("the policy %s that was in force then: %s", kept.policy_sha256, error)
+        raise NotKept(kept.policy_sha256) from error

@@ -14,7 +14,7 @@ from schemas.validate import validate_form
 from schemas.written import parse_date
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from lxml import etree
@@ -28,6 +28,9 @@ _TAX_CODE_DIGITS: Final = (10, 13)
 _HEAD: Final = "NoiDung/ThongTinHoSo"
 _UNIT: Final = "NoiDung/ThongTinDonVi"
 _GROUPS: Final = frozenset({"ThongTinIVAN", "ThongTinDonVi", "ThongTinHoSo"})
+_NO_COLUMNS: Final = _GROUPS | {"ToKhais"}
+_GROUPS_OF_ENVELOPE: Final = ("ThongTinDonVi", "ThongTinHoSo")
+_COLUMNS_OF_FIRST_REGISTRATION: Final = ("MaCoQuan", "MaIVan")
 HEADER_CHARACTERS_MAX: Final = 600
 
 # Vendors' software writes the decision's number behind a procedure's code.
@@ -84,7 +87,8 @@ class Envelope(Struct, frozen=True):
 
 def peek(root: etree._Element) -> Header:
     """Read the header only: cheap, tolerant, never raises; what is not there is empty."""
-    return _header(_told(root), bare=_is_first_registration(root))
+    told, bare = _told(root)
+    return _header(told, bare=bare)
 
 
 def _header(told: dict[str, str], *, bare: bool) -> Header:
@@ -114,16 +118,16 @@ def open_envelope(
     its forms can be judged in the same pass. `on` is the day of receipt, `header` what `peek` has read already,
     `beside` the files of the container that the envelope came in, by name in NFC. Never raises for any tree.
     """
-    form = catalogue.form(FIRST_REGISTRATION_FORM, on) if _is_first_registration(root) else None
+    header = header or peek(root)
+    form = catalogue.form(FIRST_REGISTRATION_FORM, on) if header.form == FIRST_REGISTRATION_FORM else None
     form = form or catalogue.envelope(on)
     if root.tag != form.root:
         return None, [_root_unknown(root)]
     found = validate_form(root, form, file=ENVELOPE)
     bare = form.code == FIRST_REGISTRATION_FORM
-    header = header or peek(root)
     told = header.columns
     opened = Files(form, catalogue, on, beside or {})
-    for number, element in enumerate(root.iterfind(f"{'NoiDung' if bare else _HEAD}/ToKhais/FileToKhai"), 1):
+    for number, element in enumerate(_file_elements(root, bare=bare), 1):
         (opened.take if number <= FILES_MAX else opened.leave)(number, element)
     # First, so that it is told whatever else there is.
     found = opened.too_many + found + opened.found
@@ -201,25 +205,29 @@ def _root_unknown(root: etree._Element) -> Finding:
     return finding("envelope-root-unknown", place, value=tag, hint_vi=hint_vi, hint_en=hint_en)
 
 
-def _is_first_registration(root: etree._Element) -> bool:
-    """Both have the root Hoso; the form has the agency and the I-VAN where the envelope has groups."""
-    if root.tag != ENVELOPE or (content := root.find("NoiDung")) is None:
-        return False
-    if content.find("ThongTinHoSo") is not None or content.find("ThongTinDonVi") is not None:
-        return False
-    return content.find("MaCoQuan") is not None or content.find("MaIVan") is not None
+def _told(root: etree._Element) -> tuple[dict[str, str], bool]:
+    """The header's columns by name, each the first of its name; names differ between the three groups.
 
-
-def _told(root: etree._Element) -> dict[str, str]:
-    """The header's columns by name, each the first of its name; names differ between the three groups."""
+    And whether this is a first registration: both have the root Hoso; the form has the agency and the I-VAN where the
+    envelope has groups.
+    """
     told: dict[str, str] = {}
-    content = root.find("NoiDung") if root.tag == ENVELOPE else None
+    content = next(root.iterchildren("NoiDung"), None) if root.tag == ENVELOPE else None
     if content is None:
-        return told
+        return told, False
+    outer = set()
     for child in content:
-        inside = child if child.tag in _GROUPS else (child,)
-        for column in inside:
+        outer.add(child.tag)
+        for column in child if child.tag in _GROUPS else (child,):
             tag = column.tag
-            if tag != "ToKhais" and tag not in _GROUPS and tag not in told:
-                told[str(tag)] = text_of(column)[:HEADER_CHARACTERS_MAX].strip()
-    return told
+            if tag not in _NO_COLUMNS and tag not in told:
+                text = text_of(column) if len(column) else column.text or ""
+                told[str(tag)] = text[:HEADER_CHARACTERS_MAX].strip()
+    return told, outer.isdisjoint(_GROUPS_OF_ENVELOPE) and not outer.isdisjoint(_COLUMNS_OF_FIRST_REGISTRATION)
+
+
+def _file_elements(root: etree._Element, *, bare: bool) -> Iterator[etree._Element]:
+    for content in root.iterchildren("NoiDung"):
+        for head in (content,) if bare else content.iterchildren("ThongTinHoSo"):
+            for files in head.iterchildren("ToKhais"):
+                yield from files.iterchildren("FileToKhai")

@@ -32,6 +32,7 @@ _ENDING: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _SAME_ENDING: Final = {".jpeg": ".jpg", ".tiff": ".tif"}
 _FORM_CODE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{1,29}")
 _STAMP: Final = re.compile(r"^[0-9]{10,20}_")
+_SAFE_NAME: Final = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)*")
 _UNSAFE_NAME: Final = re.compile(r'[/\\<>:"|?*\x00-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2066-\u2069]|\.\.|^\.|[. ]$')
 _ROOT_TAG: Final = re.compile(rb"<([A-Za-z_][0-9A-Za-z_-]{0,30})[\s/>]")
 _ROOT_SEARCH_BYTES: Final = 600
@@ -74,6 +75,7 @@ class Files:
         self.found: list[Finding] = []
         self.too_many: list[Finding] = []
         self._names: dict[str, int] = {}
+        self._now: tuple[int, str, etree._Element]
 
     def leave(self, number: int, _: etree._Element) -> None:
         """Count a file that is beyond the limit; the first of them is told."""
@@ -85,89 +87,91 @@ class Files:
     def take(self, number: int, element: etree._Element) -> None:
         """Read one file as far as it can be read; what is wrong with it is told in `found`."""
         self.count = number
-        told = {str(child.tag): child for child in element}
-        words = {tag: text_of(child) for tag, child in told.items() if tag != "NoiDungFile"}
+        words = {str(child.tag): text_of(child) if len(child) else child.text or "" for child in element}
         name = plain(words.get("TenFile", ""))
+        self._now = number, name, element
+        if name:
+            self._name(name, number)
+        kind = self._kind(name, plain(words.get("LoaiFile", "")))
+        text = words.get("NoiDungFile", "")
+        is_beside = not text and unicodedata.normalize("NFC", name) in self.beside
+        if is_beside:
+            content = self._not_empty(self.beside[unicodedata.normalize("NFC", name)])
+        else:
+            content = self._content(text) if "NoiDungFile" in words else None
+        code = self._code(plain(words.get("MaToKhai", "")), name, kind, content)
+        declared = number_of(words.get("DoDaiFile", ""))
+        if content is None:
+            self.unreadable.append(code)
+            return
+        if declared is not None and declared != len(text) and not is_beside:
+            self._length(declared, text, content)
+        description = plain(words.get("MoTaToKhai", ""))
+        shown = name or f"FileToKhai[{number}]"
+        line = line_of(element)
+        self.files.append(EnvelopeFile(number, code, description, shown, kind, declared, content, line, is_beside))
+
+    def _tell(self, code: str, *, value: str = "", **more: str | int) -> None:
+        """Tell what is wrong with the file that is being read."""
+        number, name, element = self._now
         place = Place(
             file=name or f"FileToKhai[{number}]",
             form=self.form.code,
             pointer=file_pointer(self.form.code, number),
             line=line_of(element),
         )
-        self._name(name, number, place)
-        kind = self._kind(name, plain(words.get("LoaiFile", "")), place)
-        holder = told.get("NoiDungFile")
-        text = "" if holder is None else text_of(holder)
-        is_beside = not text and unicodedata.normalize("NFC", name) in self.beside
-        if is_beside:
-            content = self._not_empty(self.beside[unicodedata.normalize("NFC", name)], number, name, place)
-        else:
-            content = self._content(text, number, name, place) if holder is not None else None
-        code = self._code(plain(words.get("MaToKhai", "")), name, kind, content, place)
-        declared = number_of(words.get("DoDaiFile", ""))
-        if content is None:
-            self.unreadable.append(code)
-            return
-        if declared is not None and declared != len(text) and not is_beside:
-            self._length(declared, text, content, name, place)
-        description = plain(words.get("MoTaToKhai", ""))
-        shown = name or place.file
-        line = line_of(element)
-        self.files.append(EnvelopeFile(number, code, description, shown, kind, declared, content, line, is_beside))
+        self.found.append(finding(code, place, {"number": number, "name": name, **more}, value=value))
 
-    def _name(self, name: str, number: int, place: Place) -> None:
-        if not name:
-            return
-        if _UNSAFE_NAME.search(name):
-            self.found.append(finding("file-name-unsafe", place, value=name, name=name))
+    def _name(self, name: str, number: int) -> None:
+        if not _SAFE_NAME.fullmatch(name) and _UNSAFE_NAME.search(name):
+            self._tell("file-name-unsafe", value=name)
         # Two names that some file system would not tell apart are one.
         first = self._names.setdefault(unicodedata.normalize("NFC", name).casefold(), number)
         if first != number:
-            self.found.append(finding("file-name-repeated", place, value=name, name=name, first=first, number=number))
+            self._tell("file-name-repeated", value=name, first=first)
 
-    def _kind(self, name: str, written: str, place: Place) -> str:
+    def _kind(self, name: str, written: str) -> str:
         ending = match[0].lower() if (match := _ENDING.search(name)) else ""
         kind = written.lower()
         if kind and not kind.startswith("."):
             kind = "." + kind
         if kind and ending and _SAME_ENDING.get(kind, kind) != _SAME_ENDING.get(ending, ending):
-            self.found.append(finding("file-kind-mismatch", place, value=written, name=name, expected=ending))
+            self._tell("file-kind-mismatch", value=written, expected=ending)
         return kind or ending
 
-    def _content(self, text: str, number: int, name: str, place: Place) -> bytes | None:
+    def _content(self, text: str) -> bytes | None:
         try:
             content = decode(text)
         except Base64Error as broken:
             why_vi, why_en = broken.words()
-            words: dict[str, str | int] = {"number": number, "name": name}
-            self.found.append(finding("file-base64-broken", place, words, why_vi=why_vi, why_en=why_en))
+            self._tell("file-base64-broken", why_vi=why_vi, why_en=why_en)
             return None
-        return self._not_empty(content, number, name, place)
+        return self._not_empty(content)
 
-    def _not_empty(self, content: bytes, number: int, name: str, place: Place) -> bytes | None:
+    def _not_empty(self, content: bytes) -> bytes | None:
         if not content:
-            self.found.append(finding("file-empty", place, number=number, name=name))
+            self._tell("file-empty")
             return None
         return content
 
-    def _length(self, declared: int, text: str, content: bytes, name: str, place: Place) -> None:
+    def _length(self, declared: int, text: str, content: bytes) -> None:
         """The length told is that of the base64 text; a line break may have been counted not at all, or as two."""
         blanks = sum(map(text.count, " \t\r\n"))
         if declared in (len(text) - blanks, len(text) + text.count("\n")):
             return
         code = "file-length-decoded" if declared == len(content) else "file-length-mismatch"
-        self.found.append(finding(code, place, value=str(declared), name=name, declared=declared, found=len(text)))
+        self._tell(code, value=str(declared), declared=declared, found=len(text))
 
-    def _code(self, written: str, name: str, kind: str, content: bytes | None, place: Place) -> str:
+    def _code(self, written: str, name: str, kind: str, content: bytes | None) -> str:
         """The form's code: as written but for a vendor's suffix; guessed, and said so, when what is written is none."""
         code = without(written, _FORM_SUFFIXES)
         known = code != ENVELOPE and self.catalogue.form(code, self.on) is not None
         if kind != ".xml":
             if known:
-                self.found.append(finding("form-not-xml", place, value=kind, name=name, form=code))
+                self._tell("form-not-xml", value=kind, form=code)
                 return code
             if code != ATTACHMENT:
-                self.found.append(finding("attachment-code-unexpected", place, value=written, name=name))
+                self._tell("attachment-code-unexpected", value=written)
             return ATTACHMENT
         if known or code == ATTACHMENT:
             return code
@@ -177,9 +181,7 @@ class Files:
         hint_vi, hint_en = (
             (f" Theo nội dung, đây là {guess}.", f" By its content it is {guess}.") if guess else ("", "")
         )
-        expected = guess or "D02-TS"
-        words = {"name": name, "expected": expected, "hint_vi": hint_vi, "hint_en": hint_en}
-        self.found.append(finding("form-code-junk", place, words, value=written))
+        self._tell("form-code-junk", value=written, expected=guess or "D02-TS", hint_vi=hint_vi, hint_en=hint_en)
         return guess or code
 
     def _guess(self, names: Sequence[str], content: bytes | None) -> str:

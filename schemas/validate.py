@@ -43,7 +43,7 @@ def validate_form(root: etree._Element, form: Form, *, file: str) -> list[Findin
     A good form costs one call of libxml2 and one walk over its few dated columns. `root` is the root of its document,
     its signature already taken out or still in place: the schema lets `Cky` be. Never raises for any tree.
     """
-    if form.schema.validate(root):
+    if form.schema(root):
         more = 0
         found: list[Finding] = []
     else:
@@ -145,8 +145,7 @@ def _rows(root: etree._Element, form: Form, file: str) -> list[Finding]:
     if rows is None:
         return []
     found: list[Finding] = []
-    count = 0
-    running = True
+    numbers: list[str] = []
     number, same, ends = rows.number, rows.same[0] if rows.same else "", form.ends
     seen: dict[str, etree._Element] = {}
     for element in root.iter(*form.watched):
@@ -155,8 +154,7 @@ def _rows(root: etree._Element, form: Form, file: str) -> list[Finding]:
             continue
         tag = element.tag
         if tag == number:
-            count += 1
-            running = running and text == str(count)
+            numbers.append(text)
         elif tag == same:
             twin = seen.setdefault(text, element)
             if twin is not element:
@@ -167,12 +165,15 @@ def _rows(root: etree._Element, form: Form, file: str) -> list[Finding]:
             # Mostly the beginning stands right before the end; turned round, dates compare as text.
             if start is None or start.tag != rule.start or not start.text or not _surely_in_order(start.text, text):
                 found += _range(element, form, file, rule)
+    running = numbers == [str(count) for count in range(1, len(numbers) + 1)]
     return found if running else found + _row_numbers(root, form, file)
 
 
 def _surely_in_order(start: str, end: str) -> bool:
     """Whether dd/MM/yyyy or MM/yyyy comes before another; False where the slow way must look."""
-    return len(start) == len(end) and start[-4:] + start[3:-5] + start[:2] <= end[-4:] + end[3:-5] + end[:2]
+    if len(start) != len(end):
+        return False
+    return start[-4:] < end[-4:] or start[-4:] + start[3:-5] + start[:2] <= end[-4:] + end[3:-5] + end[:2]
 
 
 def _row_numbers(root: etree._Element, form: Form, file: str) -> list[Finding]:

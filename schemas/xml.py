@@ -36,6 +36,12 @@ _OTHER_UNICODE: Final = (
     (b"<\x00", "UTF-16"),
     (b"\x00<", "UTF-16"),
 )
+# Canonical forms sort an element's attributes, and look at every namespace in scope for every element: quadratic time.
+ELEMENT_ATTRIBUTES_MAX: Final = 256
+NAMESPACES_IN_SCOPE_MAX: Final = 32
+# What has no more of these signs has neither.
+_CROWDED_FROM_EQUALS_SIGNS: Final = NAMESPACES_IN_SCOPE_MAX
+_TOO_MANY_ATTRIBUTES: Final = etree.XPath(f"boolean(//*[@*[{ELEMENT_ATTRIBUTES_MAX + 1}]])")
 _TOO_DEEP: Final = etree.XPath("boolean(" + "/*" * (DEPTH_MAX + 1) + ")")
 
 
@@ -79,7 +85,21 @@ def parse(content: bytes, *, file: str, form: str = "") -> etree._Element | Find
         return explain(content, error, Place(file=file, form=form), depth_max=DEPTH_MAX)
     if huge and _TOO_DEEP(root):
         return finding("xml-too-deep", Place(file=file, form=form), depth_max=DEPTH_MAX)
+    if content.count(b"=") > _CROWDED_FROM_EQUALS_SIGNS and _is_crowded(root):
+        words = {"attributes_max": ELEMENT_ATTRIBUTES_MAX, "spaces_max": NAMESPACES_IN_SCOPE_MAX}
+        return finding("xml-crowded", Place(file=file, form=form), words)
     return root
+
+
+def _is_crowded(root: etree._Element) -> bool:
+    if _TOO_MANY_ATTRIBUTES(root):
+        return True
+    in_scope = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        in_scope += 1 if event == "start-ns" else -1
+        if in_scope > NAMESPACES_IN_SCOPE_MAX:
+            return True
+    return False
 
 
 def _are_plain(content: bytes) -> bool:

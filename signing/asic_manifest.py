@@ -21,6 +21,11 @@ _DTD: Final = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
 _ENCODING: Final = re.compile(rb"""^(?:\xef\xbb\xbf)?<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']*)["']""")
 
 
+ELEMENT_ATTRIBUTES_MAX: Final = 256
+NAMESPACES_IN_SCOPE_MAX: Final = 32
+_TOO_MANY_ATTRIBUTES: Final = etree.XPath(f"boolean(//*[@*[{ELEMENT_ATTRIBUTES_MAX + 1}]])")
+
+
 def read_xml(content: bytes) -> etree._Element | None:
     """Return the root of a small document; None unless it is well-formed UTF-8 without a DTD, of ordinary depth.
 
@@ -32,9 +37,24 @@ def read_xml(content: bytes) -> etree._Element | None:
     # The encoding is forced, so that no two readers see two documents.
     parser = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        return etree.fromstring(content, parser)
+        root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError:
         return None
+    return None if _is_crowded(root) else root
+
+
+def _is_crowded(root: etree._Element) -> bool:
+    """Whether a canonical form of it would take quadratic time: it sorts an element's attributes, and looks at every
+    namespace in scope for every element.
+    """
+    if _TOO_MANY_ATTRIBUTES(root):
+        return True
+    in_scope = 0
+    for event, _ in etree.iterwalk(root, events=("start-ns", "end-ns")):
+        in_scope += 1 if event == "start-ns" else -1
+        if in_scope > NAMESPACES_IN_SCOPE_MAX:
+            return True
+    return False
 
 
 def check_manifest(content: bytes, names: Sequence[str]) -> Refusal | None:

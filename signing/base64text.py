@@ -9,17 +9,12 @@ def decode(text: str | None) -> bytes | None:
     Blanks between characters are allowed, as signers wrap their lines; stray characters, missing padding and unused
     bits that are not zero (RFC 4648 §3.5) are not: two spellings of one signature would be two documents.
     """
-    if not text or not text.isascii():
-        return None
-    return _exact(b"".join(text.encode("ascii").split()))
+    return decode_ascii(text.encode("ascii")) if text and text.isascii() else None
 
 
-def decode_unbroken(text: str) -> bytes | None:
-    """Return the bytes of base64 text without blanks, or None when it is empty or not the one spelling."""
-    return _exact(text.encode("ascii")) if text.isascii() else None
-
-
-def _exact(compact: bytes) -> bytes | None:
+def decode_ascii(text: bytes) -> bytes | None:
+    """Do the same for text that is bytes already."""
+    compact = b"".join(text.split())
     try:
         content = binascii.a2b_base64(compact, strict_mode=True)
     except binascii.Error:

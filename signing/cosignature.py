@@ -9,6 +9,7 @@ from msgspec import structs
 
 from signing import xmldsig
 from signing.explain import EXPLAINED_BYTES_MAX
+from signing.explain_search import Search
 from signing.indication import Refusal, Verdict
 from signing.judging import Case, Context, refused_instead, verdict_of
 from signing.policy import LEVELS, Policy
@@ -30,6 +31,9 @@ def verify_all(
     revocation: RevocationStore | None = None,
     tsa: TrustStore | None = None,
     level: str = LEVELS[0],
+    explain: bool = True,
+    source: bytes | None = None,
+    search: Search | None = None,
 ) -> tuple[Verdict, ...]:
     """Judge the Signatures of a document at `places`, the outermost first ("/Hoso/CKy_IVAN", "/Hoso/CKy_Dvi").
 
@@ -41,8 +45,19 @@ def verify_all(
     The document passes when every verdict does; then all Signatures have been taken out of the tree, and what remains
     is exactly what the innermost signed. Otherwise the tree is as it was. Under an outer signature that fails, the
     inner ones are still judged, over the document without it, so that each signer is told what is wrong with theirs.
+    `explain`, `source` and `search` are `verify`'s: one `search` bounds the work on all Signatures together, `source`
+    tells of the outermost alone.
     """
-    context = Context(policy=policy, trust=trust, now=now, revocation=revocation, tsa=tsa)
+    context = Context(
+        policy=policy,
+        trust=trust,
+        now=now,
+        revocation=revocation,
+        tsa=tsa,
+        explain=explain,
+        source=source,
+        search=search,
+    )
     inner = places[-1]
     outer = [place for place in places[:-1] if _stands_at(root, place)]
     strict = structs.replace(context, level=level)
@@ -63,10 +78,13 @@ def verify_all(
         stood = xmldsig.place_of(signature)
         others = len(standing) - len(taken) - 1
         asked = strict if place == inner else context
+        if taken:  # what came in is not what this one covers: the outer ones are in it
+            asked = structs.replace(asked, source=None)
         verdict = judge_enveloped(root, place, file=file, context=asked, size_bytes=size_bytes, others=others)
         if not verdict.passed:
-            if verdict.reason_code.startswith("digest-differs") and size_bytes <= EXPLAINED_BYTES_MAX:
-                verdict = _explained(root, place, order[: len(verdicts)], verdict, asked, others)
+            if explain and verdict.reason_code.startswith("digest-differs") and size_bytes <= EXPLAINED_BYTES_MAX:
+                plainly = structs.replace(asked, explain=False)
+                verdict = _explained(root, place, order[: len(verdicts)], verdict, plainly, others, size_bytes)
             xmldsig.detach(signature)
         taken.append((signature, stood))
         verdicts.append(verdict)
@@ -77,14 +95,23 @@ def verify_all(
 
 
 def _explained(
-    root: etree._Element, place: str, outer: list[str], verdict: Verdict, context: Context, others: int
+    root: etree._Element,
+    place: str,
+    outer: list[str],
+    verdict: Verdict,
+    context: Context,
+    others: int,
+    size_bytes: int,
 ) -> Verdict:
     """Say so when the signature holds without the emptied elements of those further out: they came after it."""
     bare = copy.deepcopy(root.getroottree()).getroot()
     emptied = [one for above in outer for one in _elements_at(bare, above) if not len(one) and one is not bare]
     for one in emptied:
         xmldsig.detach(one)
-    if not emptied or not judge_enveloped(bare, place, file=verdict.file, context=context, others=others).passed:
+    if not emptied:
+        return verdict
+    again = judge_enveloped(bare, place, file=verdict.file, context=context, size_bytes=size_bytes, others=others)
+    if not again.passed:
         return verdict
     return refused_instead(verdict, Refusal("place-added-after-signing", {"places": ", ".join(outer)}))
 

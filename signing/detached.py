@@ -16,10 +16,12 @@ from signing.judging import (
     Context,
     accepted_algorithms,
     check_level,
+    check_revocation,
     check_value,
     judge_certificate,
     judge_properties,
     legacy_cautions,
+    missing_data,
     verdict_of,
 )
 from signing.policy import LEVELS, Policy
@@ -121,11 +123,11 @@ def _judge(case: Case, entries: Mapping[str, DigestOf], context: Context, covere
     names = _names(xades, entries)
     if isinstance(names, Refusal):
         return names
-    algorithms = accepted_algorithms(read, context.policy, context.now)
+    algorithms = accepted_algorithms(read.info, read.certificate, context.policy, context.now)
     if isinstance(algorithms, Refusal):
         return algorithms
     by, _ = algorithms
-    case.cautions = legacy_cautions(read, algorithms, context)
+    case.cautions = legacy_cautions(read, xades, algorithms, context)
     # (4) Time-stamps, then the certificate as of the best signature time (§5.5.4, §5.2.6).
     judged = judge_properties(case, context)
     certified = judge_certificate(case, context)
@@ -141,8 +143,9 @@ def _judge(case: Case, entries: Mapping[str, DigestOf], context: Context, covere
         refusal
         or (judged.acceptance if judged else None)
         or certified
+        or check_revocation(case, context)
         or check_level(case, context)
-        or (case.revocation.refusal if case.revocation else None)
+        or missing_data(case)
     )
 
 

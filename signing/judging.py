@@ -2,7 +2,7 @@
 
 from collections import ChainMap
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 from signing import reasons, reasons_digest, reasons_revocation, reasons_xades
 from signing.certificate import PublicKey, SigningCertificate
 from signing.explain_search import Search
-from signing.indication import Caution, Indication, Refusal, Verdict, indication_of
+from signing.indication import WAITING_REASONS, Caution, Indication, Refusal, Verdict, indication_of
 from signing.policy import LEVELS, Algorithm, Policy
 from signing.revocation import RevocationStore, Status
 from signing.signature import ReadSignature
@@ -67,9 +67,22 @@ class Case:
         self.revocation: Status | None = None
 
 
-def accepted_algorithms(read: ReadSignature, policy: Policy, now: datetime) -> tuple[Algorithm, Algorithm] | Refusal:
+class Algorithms(Protocol):
+    """Whatever says by which algorithms it was signed and digested, by their identifiers."""
+
+    @property
+    def signature_algorithm(self) -> str:
+        """The value's."""
+
+    @property
+    def digest_algorithm(self) -> str:
+        """The content's."""
+
+
+def accepted_algorithms(
+    info: Algorithms, certificate: SigningCertificate, policy: Policy, now: datetime
+) -> tuple[Algorithm, Algorithm] | Refusal:
     """Return the algorithms of value and digest if the policy accepts both, and the key's size (§5.2.8)."""
-    info, certificate = read.info, read.certificate
     signature_algorithm = policy.accepted_signature(info.signature_algorithm, now)
     if signature_algorithm is None or not _is_built(signature_algorithm):
         return Refusal("signature-algorithm", {"algorithm": info.signature_algorithm[:100]})
@@ -92,11 +105,20 @@ def _is_built(algorithm: Algorithm) -> bool:
 
 
 def legacy_cautions(
-    read: ReadSignature, algorithms: tuple[Algorithm, Algorithm], context: Context
+    read: ReadSignature, xades: ReadXades | None, algorithms: tuple[Algorithm, Algorithm], context: Context
 ) -> tuple[Caution, ...]:
-    """Name what only the policy's legacy switch lets pass, if anything."""
-    certificate = read.certificate
-    caution = context.policy.legacy_caution(*algorithms, certificate.key_bits if certificate.rsa_numbers else 0)
+    """Name what only the policy's legacy switch lets pass, if anything: in any Reference, and in the properties."""
+    policy, now = context.policy, context.now
+    if policy.legacy_until is None:
+        return ()
+    certificate, named = read.certificate, list[str]()
+    if xades is not None:
+        named += [one.digest_algorithm for one in xades.references]
+        named += [one.digest_algorithm for one in xades.properties.certificates]
+        named += [one.reference.digest_algorithm for one in xades.own_parts]
+    more = [found for uri in named if (found := policy.accepted_digest(uri, now)) is not None]
+    rsa_bits = certificate.key_bits if certificate.rsa_numbers else 0
+    caution = policy.legacy_caution(*algorithms, *more, rsa_bits=rsa_bits, now=now)
     return () if caution is None else (caution,)
 
 
@@ -120,22 +142,59 @@ def judge_certificate(case: Case, context: Context) -> Refusal | None:
     A certificate that only a time-stamp could save, while revocation data about the time-stamp's authority is not at
     hand, waits for that data.
     """
-    read, stamped = case.read, case.judged
+    read = case.read
     if read is None:
         raise AssertionError("a signature is read before it is judged")
-    chain = _validate_certificate(read.certificate, context.trust, case.at, context.policy)
+    chain = validate_certificate(read.certificate, context.trust, case.at, context.policy)
     if isinstance(chain, Refusal):
-        if stamped is not None and stamped.waiting_at is not None and stamped.waiting is not None:
-            then = _validate_certificate(read.certificate, context.trust, stamped.waiting_at, context.policy)
-            return stamped.waiting.refusal if isinstance(then, Chain) else chain
-        return chain
+        return _waits(case, context) or chain
     case.chain = chain
     if context.policy.revocation.required:
-        case.revocation = (context.revocation or _NOTHING_KNOWN).status(chain, context.policy, case.at)
+        case.revocation = _revocation_of(chain, case.at, context)
     return None
 
 
-def _validate_certificate(
+def _revocation_of(chain: Chain, at: datetime, context: Context) -> Status:
+    """What is known at the judgement about revocations before `at` (§5.2.5: data has to be fresh when it is used)."""
+    return (context.revocation or _NOTHING_KNOWN).status(chain, context.policy, at, context.now)
+
+
+def _waits(case: Case, context: Context) -> Refusal | None:
+    """The refusal of a time-stamp that waits for data, if all else would pass as of its time (§5.5.4).
+
+    That is: the chain holds then, and nothing that is decided stands against it; what is missing about the signer is
+    wanted too.
+    """
+    read, judged = case.read, case.judged
+    if read is None or judged is None or judged.waiting is None or judged.waiting_at is None:
+        return None
+    chain = validate_certificate(read.certificate, context.trust, judged.waiting_at, context.policy)
+    if isinstance(chain, Refusal):
+        return None
+    known = _revocation_of(chain, judged.waiting_at, context)
+    if known.refusal is not None and known.refusal.code not in WAITING_REASONS:
+        return None
+    case.chain, case.revocation = chain, known
+    return judged.waiting.refusal
+
+
+def check_revocation(case: Case, context: Context) -> Refusal | None:
+    """Refuse what is decided about revocation (§5.2.6.4); what is only missing comes after all else, `missing_data`.
+
+    A certificate revoked since a time-stamp that waits for data may turn out good.
+    """
+    refusal = case.revocation.refusal if case.revocation else None
+    if refusal is None or refusal.code in WAITING_REASONS:
+        return None
+    return _waits(case, context) or refusal
+
+
+def missing_data(case: Case) -> Refusal | None:
+    """The refusal for data about revocation that is not at hand: asked last, for only it may wait."""
+    return case.revocation.refusal if case.revocation else None
+
+
+def validate_certificate(
     certificate: SigningCertificate, trust: TrustStore, at: datetime, policy: Policy
 ) -> Chain | Refusal:
     """Build and check the chain, then the signer's own validity and purpose (RFC 5280 §6.1, EN 319 102-1 §5.2.6).
@@ -148,7 +207,7 @@ def _validate_certificate(
         return Refusal("authority-signs")
     at = at.astimezone(UTC)  # the certificates' own zone: instants of two zones are compared ten times slower
     chain = trust.chain(certificate.der, at)
-    if isinstance(chain, Refusal):
+    if not isinstance(chain, Chain):
         return chain
     if not certificate.may_sign:
         return Refusal("key-usage")
@@ -185,10 +244,8 @@ def check_level(case: Case, context: Context) -> Refusal | None:
     found = level_of(case)
     if LEVELS.index(found) >= LEVELS.index(context.level):
         return None
-    judged = case.judged
-    if judged is not None and judged.waiting is not None:
-        return judged.waiting.refusal
-    return Refusal("level-too-low", {"found": found, "needed": context.level})
+    # With the time-stamp that waits it would be of the highest level there is.
+    return _waits(case, context) or Refusal("level-too-low", {"found": found, "needed": context.level})
 
 
 def level_of(case: Case) -> str:

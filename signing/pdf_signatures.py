@@ -18,10 +18,11 @@ from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from signing import reasons, reasons_attachments, reasons_revocation, reasons_xades
+from signing import reasons, reasons_attachments, reasons_revocation, reasons_timestamp, reasons_xades
 from signing.bounded_work import bounded_calls
 from signing.certificate import SigningCertificate, read_certificate
 from signing.indication import Caution, Indication, Proof, Refusal, TimestampUsed, Verdict, indication_of
+from signing.judging import accepted_algorithms, validate_certificate
 from signing.pdf_cms import CmsFacts, read_cms
 from signing.policy import Algorithm, Policy
 from signing.revocation import RevocationStore, Status
@@ -51,7 +52,11 @@ _LIMITS: Final = DecodeLimits(
 )
 _NOTHING_KNOWN: Final = RevocationStore()
 _REASONS: Final = ChainMap(
-    reasons.REASONS, reasons_attachments.REASONS, reasons_revocation.REASONS, reasons_xades.REASONS
+    reasons.REASONS,
+    reasons_attachments.REASONS,
+    reasons_revocation.REASONS,
+    reasons_xades.REASONS,
+    reasons_timestamp.REASONS,
 )
 
 # Its warnings quote the document, which has no place in our log; what it finds is in the verdict.
@@ -189,16 +194,19 @@ def _judge(case: _Case, reader: PdfFileReader, field: _Field, content: bytes, co
     if field.filter_name == _CADES_FILTER and facts.names_certificate:
         case.format = PADES_B
     # (3) Cryptographic constraints (§5.2.8) come first: an algorithm that is not accepted is not run.
-    algorithms = _accepted_algorithms(facts, certificate, context.policy, context.now)
+    algorithms = accepted_algorithms(facts, certificate, context.policy, context.now)
     if isinstance(algorithms, Refusal):
         return algorithms
+    rsa_bits = certificate.key_bits if certificate.rsa_numbers else 0
+    caution = context.policy.legacy_caution(*algorithms, rsa_bits=rsa_bits, now=context.now)
+    case.cautions += () if caution is None else (caution,)
     # (4) X.509 validation (§5.2.6), at the instant that a time-stamp proves; a refusal waits for the content.
     _judge_timestamps(case, facts, certificate, context)
-    chain = _validate_certificate(certificate, context.trust, case.at, context.policy)
+    chain = validate_certificate(certificate, context.trust, case.at, context.policy)
     if isinstance(chain, Chain):
         case.chain = chain
         if context.policy.revocation.required:
-            case.revocation = context.revocation.status(chain, context.policy, case.at)
+            case.revocation = context.revocation.status(chain, context.policy, case.at, context.now)
     # (5) Cryptographic verification (§5.2.7), and what was done to the file afterwards.
     return (
         _check_content(embedded, facts, content, span, algorithms)
@@ -226,27 +234,6 @@ def _signed_span(byte_range: list[object], contents: bytes, content: bytes) -> t
     except ValueError:
         return None
     return (first, second, end) if written == contents and len(between) == 2 * len(contents) + 2 else None
-
-
-def _accepted_algorithms(
-    facts: CmsFacts, certificate: SigningCertificate, policy: Policy, now: datetime
-) -> tuple[Algorithm, Algorithm] | Refusal:
-    """Return the algorithms of value and digest if the policy accepts both, and the key's size (§5.2.8)."""
-    value = policy.accepted_signature(facts.signature_algorithm, now)
-    if value is None:
-        return Refusal("signature-algorithm", {"algorithm": facts.signature_algorithm[:100]})
-    digest = policy.accepted_digest(facts.digest_algorithm, now)
-    if digest is None:
-        return Refusal("digest-algorithm", {"algorithm": facts.digest_algorithm[:100]})
-    is_rsa = certificate.rsa_numbers is not None
-    if value.family != ("rsa" if is_rsa else "ecdsa"):
-        return Refusal("algorithm-and-key", {"algorithm": facts.signature_algorithm[:100]})
-    if is_rsa and not policy.rsa_bits_least(now) <= certificate.key_bits <= policy.rsa_bits_max:
-        bits = {"bits": certificate.key_bits, "least": policy.rsa_bits_least(now), "most": policy.rsa_bits_max}
-        return Refusal("key-size", {name: str(each) for name, each in bits.items()})
-    if not is_rsa and certificate.curve not in policy.curves:
-        return Refusal("curve-not-accepted", {"curve": certificate.curve})
-    return value, digest
 
 
 def _check_content(
@@ -326,7 +313,7 @@ def _judge_timestamp(
     if context.tsa is None:
         return Refusal("timestamp-no-anchors")
     skew_s = context.policy.clock_skew_s_max
-    token = open_token(der, facts.value, context.tsa, context.now, clock_skew_s=skew_s)
+    token = open_token(der, facts.value, context.tsa, context.now, clock_skew_s=skew_s, curves=context.policy.curves)
     if isinstance(token, Refusal):
         return token
     at, begins = token.used.generated_at, certificate.signer.not_before
@@ -341,25 +328,6 @@ def _judge_timestamp(
     case.timestamps += (token.used,)
     case.proofs += (token.proof, *token.chain.proofs)
     return None
-
-
-def _validate_certificate(
-    certificate: SigningCertificate, trust: TrustStore, at: datetime, policy: Policy
-) -> Chain | Refusal:
-    """Build and check the chain, then the signer's own validity and purpose, as for every other signature."""
-    if certificate.is_authority:
-        return Refusal("authority-signs")
-    chain = trust.chain(certificate.der, at)
-    if isinstance(chain, Refusal):
-        return chain
-    if not certificate.may_sign:
-        return Refusal("key-usage")
-    signer = certificate.signer
-    if at + timedelta(seconds=policy.clock_skew_s_max) < signer.not_before:
-        return Refusal("not-yet-valid", {"date": f"{signer.not_before:%d/%m/%Y %H:%M} (UTC)"})
-    if at > signer.not_after:
-        return Refusal("expired", {"date": f"{signer.not_after:%d/%m/%Y %H:%M} (UTC)"})
-    return chain
 
 
 def _verdict(case: _Case, refusal: Refusal | None, context: _Context) -> Verdict:

@@ -85,6 +85,16 @@ ADAPTATIONS: Final[dict[str, Words]] = {
         "Hiệu lực của chứng thư số gốc cũng được kiểm tra, dù RFC 5280 để ngỏ.",
         "The trust anchor's own validity is checked too, though RFC 5280 leaves it open.",
     ),
+    "authorities-by-constants": Words(
+        "Thuật toán và khóa của tổ chức chứng thực, nơi cấp dấu thời gian và dữ liệu thu hồi được xét theo mức cố định "
+        "(SHA-256, SHA-384, SHA-512; RSA từ 2048 bit), không theo ngày hết hạn ghi trong chính sách này.",
+        "The algorithms and keys of authorities, time-stamps and revocation data are judged by constants (SHA-256, "
+        "SHA-384, SHA-512; RSA of at least 2048 bits), not by the dates at which this policy ends algorithms.",
+    ),
+    "no-ocsp-nonce": Words(
+        "Không đòi hỏi nonce trong trả lời OCSP: độ mới được xét theo thời điểm ghi trong trả lời.",
+        "No nonce is asked for in OCSP responses: how fresh one is, is judged by the times in it.",
+    ),
     "revocation-not-asked": Words(
         "Không kiểm tra trạng thái thu hồi của chứng thư số.",
         "Whether a certificate was revoked is not asked.",
@@ -150,6 +160,8 @@ class Policy(Struct, frozen=True, kw_only=True, dict=True):
         "xmldsig-not-ades",
         "no-extended-key-usage",
         "anchor-validity-asked",
+        "authorities-by-constants",
+        "no-ocsp-nonce",
         "revocation-not-asked",
     )
     signature_algorithms: tuple[Algorithm, ...] = SIGNATURE_ALGORITHMS
@@ -196,21 +208,28 @@ class Policy(Struct, frozen=True, kw_only=True, dict=True):
         """The shortest RSA key that is accepted at `now`, in bits."""
         if self.legacy_at(now):
             return min(LEGACY_RSA_BITS_MIN, self.rsa_bits_min)
+        return self._rsa_bits_least_without_legacy(now)
+
+    def _rsa_bits_least_without_legacy(self, now: datetime) -> int:
         if not self.rsa_ends:
             return self.rsa_bits_min
         ended = (one.bits_below for one in self.rsa_ends if now > one.until)
         return max(self.rsa_bits_min, max(ended, default=0))
 
-    def legacy_caution(self, signature: Algorithm, digest: Algorithm, rsa_bits: int) -> Caution | None:
-        """Name what passed only through the legacy switch, or return None when nothing did.
+    def legacy_caution(self, *algorithms: Algorithm, rsa_bits: int, now: datetime) -> Caution | None:
+        """Name what passed at `now` only through the legacy switch, or return None when nothing did.
 
-        `rsa_bits` is the signer's modulus, 0 for another kind of key. Authorities are not let pass: a certificate that
-        is signed with SHA-1, or by a short key, breaks its chain with the switch and without it.
+        `algorithms` are all that the signature used, wherever in it. `rsa_bits` is the signer's modulus, 0 for another
+        kind of key: short is what would not be accepted that day without the switch. Authorities are not let pass: a
+        certificate that is signed with SHA-1, or by a short key, breaks its chain with the switch and without it.
         """
-        short = 0 < rsa_bits < self.rsa_bits_min
-        if not (signature.legacy or digest.legacy or short) or self.legacy_until is None:
+        if self.legacy_until is None:
             return None
-        named = [one.uri.partition("#")[2] for one in (signature, digest) if one.legacy]
+        least = self._rsa_bits_least_without_legacy(now)
+        short = 0 < rsa_bits < least
+        named = list(dict.fromkeys(one.uri.partition("#")[2] for one in algorithms if one.legacy))
+        if not named and not short:
+            return None
         if short:
             named.append(f"RSA {rsa_bits}")
         weak = ", ".join(named)
@@ -218,9 +237,9 @@ class Policy(Struct, frozen=True, kw_only=True, dict=True):
         return Caution(
             "legacy-algorithms",
             f"Chữ ký dùng thuật toán hoặc khóa đã yếu: {weak}. Chính sách {self.id} chỉ tạm chấp nhận đến hết ngày "
-            f"{until}; hãy chuyển sang SHA-256 và khóa RSA từ {self.rsa_bits_min} bit.",
+            f"{until}; hãy chuyển sang SHA-256 và khóa RSA từ {least} bit.",
             f"The signature uses weak algorithms or keys: {weak}. The policy {self.id} lets them pass until {until} "
-            f"only; move to SHA-256 and an RSA key of at least {self.rsa_bits_min} bits.",
+            f"only; move to SHA-256 and an RSA key of at least {least} bits.",
         )
 
     @cached_property

@@ -1,6 +1,7 @@
 """Revocation: what CRLs and OCSP responses say about the certificates of a chain, at an instant."""
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -17,13 +18,15 @@ from signing.issuers import Issuer, find_responder, is_signed_by, read_issuer
 from signing.ocsp import OcspFacts, ReadOcsp, Statement, read_ocsp
 from signing.policy import Policy
 from signing.revocation_held import Held, HeldCrl, Said
-from signing.revocation_judging import Finding, Question, Span, age_s, judge_certificate
+from signing.revocation_judging import Finding, Question, Span, Spans, age_s, judge_certificate
 from signing.trust import Chain
 
 AUTHORITIES_MAX: Final = 4096
 CRLS_MAX: Final = 1024
 CRLS_BYTES_MAX: Final = 512 * 1024 * 1024
 OCSP_HELD_MAX: Final = 50_000
+# Revocations for good that OCSP told are held apart: no number of other answers pushes them out.
+OCSP_REVOKED_MAX: Final = 100_000
 STATUS_CACHED_MAX: Final = 8192
 # Data issued later than this after it was fetched is refused at once: it would stand in the way of what is true.
 AHEAD_S_MAX: Final = 3600
@@ -39,14 +42,15 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class _Known:
-    """A status that was worked out, the question it answers, and the span of instants for which it holds."""
+    """A status that was worked out, the question it answers, and the spans of instants for which it holds."""
 
-    __slots__ = ("begin", "chain", "end", "latest", "policy")
+    __slots__ = ("begin", "chain", "end", "latest", "now_begin", "now_end", "policy")
 
-    def __init__(self, chain: Chain, policy: Policy, span: Span, status: Status) -> None:
+    def __init__(self, chain: Chain, policy: Policy, spans: Spans, status: Status) -> None:
         self.chain, self.policy = chain, policy
-        self.begin, self.end = span.begin, span.end
-        self.latest = (span.at, status)
+        self.begin, self.end = spans.since.begin, spans.since.end
+        self.now_begin, self.now_end = spans.now.begin, spans.now.end
+        self.latest = (spans.now.at, status)
 
     def at(self, at: datetime) -> Status:
         """Return the status with the ages of its data at `at`; mostly the same instant is asked for again."""
@@ -65,7 +69,7 @@ class RevocationStore:
     Holds only what was verified when it came: a CRL or response that no known authority signed is refused, so that it
     cannot push out what is true. Authorities are known from the beginning, by `learn`, and from the chains asked about.
     Of each issuer (name and key) and scope the newest CRL is held, of each certificate the newest response, within
-    CRLS_MAX, CRLS_BYTES_MAX and OCSP_HELD_MAX. May be fed in one thread and asked in another.
+    CRLS_MAX, CRLS_BYTES_MAX, OCSP_HELD_MAX and OCSP_REVOKED_MAX. May be fed in one thread and asked in another.
     """
 
     def __init__(self, authorities: Iterable[x509.Certificate] = ()) -> None:
@@ -75,7 +79,8 @@ class RevocationStore:
         self._by_id: dict[tuple[str, bytes, bytes], tuple[Issuer, ...]] = {}
         self._crls: dict[str, tuple[HeldCrl, ...]] = {}
         self._crls_by_sha256: dict[str, HeldCrl] = {}
-        self._ocsp: dict[tuple[str, int], Said] = {}
+        self._ocsp: OrderedDict[tuple[str, int], Said] = OrderedDict()
+        self._ocsp_revoked: dict[tuple[str, int], Said] = {}
         self._responses: dict[str, OcspFacts] = {}
         # Taken by `status` before it looks, and put anew after every change: what rests on older data goes with it.
         self._known: dict[tuple[str, str], _Known] = {}
@@ -153,7 +158,7 @@ class RevocationStore:
                 return refusals[0] or facts
             self._responses[facts.sha256] = facts
             while len(self._ocsp) > OCSP_HELD_MAX:
-                self._forget(self._ocsp.pop(next(iter(self._ocsp))))
+                self._forget(self._ocsp.popitem(last=False)[1])
             self._known = {}
         return facts
 
@@ -167,38 +172,43 @@ class RevocationStore:
         But for what only an earlier CRL told (`HeldCrl.carried`): that is not kept longer than the store.
         """
         yield from [one.held for one in list(self._crls_by_sha256.values())]
-        yield from {one.held.sha256: one.held for one in list(self._ocsp.values())}.values()
+        answers = (*list(self._ocsp.values()), *list(self._ocsp_revoked.values()))
+        yield from {one.held.sha256: one.held for one in answers}.values()
 
     def revoked_in(self, crl: str) -> Mapping[int, Revoked]:
         """Serial → when and why, of the held CRL with that SHA-256 (hex); empty when it is not held (any more)."""
         held = self._crls_by_sha256.get(crl)
         return held.revoked if held is not None else {}
 
-    def status(self, chain: Chain, policy: Policy, at: datetime) -> Status:
+    def status(self, chain: Chain, policy: Policy, at: datetime, now: datetime | None = None) -> Status:
         """Judge every certificate of the chain but the anchor at the instant `at` (EN 319 102-1 v1.3.1 §5.2.6.4).
 
-        What refuses for good wins over what only waits, wherever in the chain; `wanted` names what waits. Remembered
-        by leaf and policy, with the span of instants for which it holds, until new data comes.
+        `now` is the instant of judgement where that is another (default `at`): a revocation counts that came before
+        `at`, data that is fresh at `now` (§5.2.5), so that an old time-stamp does not make stale data good. What
+        refuses for good wins over what only waits, wherever in the chain; `wanted` names what waits. Remembered by
+        leaf and policy, with the spans of instants for which it holds, until new data comes.
         """
         known = self._known
         key = (chain.proofs[0].sha256, policy.id)
+        asked_at = at if now is None else now
         one = known.get(key)
         if (
             one is not None
             and one.begin <= at <= one.end
+            and one.now_begin <= asked_at <= one.now_end
             and (one.chain is chain or one.chain.sha256 == chain.sha256)
             and (one.policy is policy or _same_rules(one.policy, policy))
         ):
-            return one.at(at)
+            return one.at(asked_at)
         self.learn(chain.certificates[1:])
-        span = Span(at)
-        status = self._work_out(chain, policy, span)
+        spans = Spans(Span(at), Span(asked_at))
+        status = self._work_out(chain, policy, spans)
         if len(known) >= STATUS_CACHED_MAX:
             known.clear()
-        known[key] = _Known(chain, policy, span, status)
+        known[key] = _Known(chain, policy, spans, status)
         return status
 
-    def _work_out(self, chain: Chain, policy: Policy, span: Span) -> Status:
+    def _work_out(self, chain: Chain, policy: Policy, spans: Spans) -> Status:
         findings: list[Finding] = []
         skew = timedelta(seconds=policy.clock_skew_s_max)
         for depth, (issued, issuer) in enumerate(pairwise(chain.certificates)):
@@ -211,10 +221,10 @@ class RevocationStore:
                 is_authority=depth > 0,
                 rule=policy.revocation,
                 skew=skew,
-                ocsp=self._ocsp.get((identity, issued.serial_number)),
+                ocsp=self._answer((identity, issued.serial_number)),
                 crls=self._crls.get(identity, ()) if by and by.signs_crls else (),
             )
-            findings.append(judge_certificate(question, span))
+            findings.append(judge_certificate(question, spans))
         worst = max(findings, key=lambda one: one.weight, default=Finding())
         resting_on = {one.said.held.sha256: one.said.held for one in findings if one.said and one.said.held.der}
         return Status(
@@ -304,7 +314,7 @@ class RevocationStore:
         return (issuer.identity, about.serial), said
 
     def _put_ocsp(self, key: tuple[str, int], said: Said) -> Refusal | None:
-        before = self._ocsp.get(key)
+        before = self._answer(key)
         if before is not None:
             if before.revoked and before.revoked.is_final:
                 if said.revoked is None or not said.revoked.is_final:
@@ -313,18 +323,27 @@ class RevocationStore:
                     return Refusal("revocation-older")
             elif said.this_update < before.this_update and not (said.revoked and said.revoked.is_final):
                 return Refusal("revocation-older")
-            del self._ocsp[key]
-        self._ocsp[key] = said
+        # At no instant is nothing there to be found: another thread may be asking.
+        is_final = said.revoked is not None and said.revoked.is_final
+        if is_final and (key in self._ocsp_revoked or len(self._ocsp_revoked) < OCSP_REVOKED_MAX):
+            self._ocsp_revoked[key] = said
+            self._ocsp.pop(key, None)
+        else:
+            self._ocsp[key] = said
+            self._ocsp.move_to_end(key)
         if before is not None:
             self._forget(before)
         return None
+
+    def _answer(self, key: tuple[str, int]) -> Said | None:
+        return self._ocsp_revoked.get(key) or self._ocsp.get(key)
 
     def _forget(self, said: Said) -> None:
         """Know a response no longer once nothing of it is held."""
         sha256 = said.held.sha256
         if sha256 in self._responses and not any(
             one.held.sha256 == sha256
-            for one in (self._ocsp.get(key) for key in self._keys_of(self._responses[sha256]))
+            for one in (self._answer(key) for key in self._keys_of(self._responses[sha256]))
             if one
         ):
             del self._responses[sha256]

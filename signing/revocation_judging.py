@@ -74,17 +74,29 @@ HOLD_WEIGHT: Final = 2
 WAITING_WEIGHT: Final = 1
 
 
-def judge_certificate(question: Question, span: Span) -> Finding:
+class Spans(Struct, frozen=True):
+    """The two instants that are asked about: `since` is the best signature time, `now` that of the judgement.
+
+    Whether a revocation came before is asked at `since`; whether data is fresh, at `now` (EN 319 102-1 v1.3.1 §5.2.5):
+    what an old time-stamp proves does not make old data new.
+    """
+
+    since: Span
+    now: Span
+
+
+def judge_certificate(question: Question, spans: Spans) -> Finding:
     """Judge one certificate (EN 319 102-1 v1.3.1 §5.2.6.4; RFC 5280 §6.3.3; RFC 6960 §3.2).
 
     A revocation counts however old the data is, and whatever else says "good". A hold, or nothing, counts from fresh
     data: the OCSP response, else the newest CRL, unless a CRL at least as new says that the certificate is on hold.
     Data that knows more than the instant asked for (a later thisUpdate) is fresh.
     """
+    span, since = spans.now, spans.since
     issued_by_now = [
         one for one in _said(question) if not _is_by_revoked(one, question) and _is_issued(one, question, span)
     ]
-    against = [one for one in issued_by_now if one.revoked and one.revoked.is_final and span.since(one.revoked.at)]
+    against = [one for one in issued_by_now if one.revoked and one.revoked.is_final and since.since(one.revoked.at)]
     if against:
         return _found(question, span, min(against, key=_revoked_at), REVOKED_WEIGHT)
     usable = [one for one in issued_by_now if _speaks(one, question) and _may_speak(one, question, span)]
@@ -97,7 +109,7 @@ def judge_certificate(question: Question, span: Span) -> Finding:
             continue
         if one.revoked.is_final or one.revoked.reason == HOLD:
             chosen = one
-    if chosen.revoked and chosen.revoked.reason == HOLD and span.since(chosen.revoked.at):
+    if chosen.revoked and chosen.revoked.reason == HOLD and since.since(chosen.revoked.at):
         return _found(question, span, chosen, HOLD_WEIGHT)
     return _found(question, span, chosen, 0)
 
@@ -110,7 +122,7 @@ def _said(question: Question) -> Iterator[Said]:
 
 
 def _is_issued(one: Said, question: Question, span: Span) -> bool:
-    """Whether the data was issued by `at` or by when it was fetched, another's clock being ahead of ours a little."""
+    """Whether the data was issued by now or by when it was fetched, another's clock being ahead of ours a little."""
     if one.this_update <= one.held.fetched_at + question.skew:
         return True
     return span.since(one.this_update - question.skew)

@@ -3,6 +3,7 @@
 import re
 import struct
 from itertools import pairwise
+from threading import Lock
 from typing import Final
 
 from lxml import etree
@@ -13,8 +14,11 @@ from signing.certificate import CURVE_URIS, SigningCertificate, from_text
 from signing.indication import Refusal
 from signing.signed_info import SignedInfo, inherits_xml_attributes, read_signed_info
 
-# Each holds about 6 KB; an employer's certificate takes three, one for each kind of document.
+# Each holds about 6 KB; an employer's certificate takes three, one for each kind of document. Nobody vouches for what
+# is remembered before it is judged, hence no form may be large, nor all of them together.
 KNOWN_MAX: Final = 8192
+KNOWN_FORM_BYTES_MAX: Final = 16 * 1024
+KNOWN_BYTES_MAX: Final = 96 * 1024 * 1024
 SIGNATURE_BYTES_MAX: Final = 256 * 1024
 
 _TIME: Final = re.compile(rb"[0-9T:.+Z -]{1,40}")
@@ -48,9 +52,36 @@ class _Known(Struct, frozen=True):
     info: SignedInfo
     certificate: SigningCertificate
 
+    @property
+    def size_bytes(self) -> int:
+        """Roughly what it takes: its texts, and the canonical form twice."""
+        return self.layout.size + 2 * len(self.info.canonical)
+
 
 # By their length and the end of their certificate. Two that agree in both take turns, which costs speed alone.
 _known: dict[tuple[int, bytes], _Known] = {}
+
+
+class _Room:
+    """How much all that is remembered takes; several threads may remember at once."""
+
+    def __init__(self) -> None:
+        self._filling = Lock()
+        self._bytes = 0
+
+    def keep(self, label: tuple[int, bytes], one: _Known) -> None:
+        """Remember one more. A flood of odd forms or of certificates costs speed, never memory: the oldest go."""
+        with self._filling:
+            if not _known:
+                self._bytes = 0
+            before = _known.pop(label, None)
+            self._bytes += one.size_bytes - (before.size_bytes if before else 0)
+            while _known and (len(_known) >= KNOWN_MAX or self._bytes > KNOWN_BYTES_MAX):
+                self._bytes -= _known.pop(next(iter(_known))).size_bytes
+            _known[label] = one
+
+
+_room: Final = _Room()
 
 
 def recognise(signature: etree._Element) -> ReadSignature | None:
@@ -137,7 +168,7 @@ def _read_with_care(signature: etree._Element) -> ReadSignature | Refusal:
 
 def _label(raw: bytes) -> tuple[int, bytes]:
     at = raw.rfind(_CERTIFICATE_END)
-    return len(raw), raw[max(at - _LABEL_BYTES, 0) : max(at, 0)]
+    return len(raw), raw[at - _LABEL_BYTES : at]
 
 
 def _remember(raw: bytes, read: ReadSignature) -> None:
@@ -145,8 +176,11 @@ def _remember(raw: bytes, read: ReadSignature) -> None:
 
     They are looked for as the texts of the first DigestValue, the first SignatureValue and the last SigningTime; what
     is found need not be these in an odd document. Sound because the texts hold no markup and no references: two
-    serialisations that are equal but for such texts parse equally but for them, and so do their canonical forms.
+    serialisations that are equal but for such texts parse equally but for them, and so do their canonical forms. What
+    has comments or instructions is not kept: tags could stand in these.
     """
+    if len(raw) > KNOWN_FORM_BYTES_MAX or b"<!--" in raw or b"<?" in raw:
+        return
     digest_at = raw.find(b"DigestValue>") + 12
     digest_end = raw.find(b"<", digest_at)
     value_at = raw.find(b"SignatureValue>", digest_end) + 15
@@ -172,10 +206,8 @@ def _remember(raw: bytes, read: ReadSignature) -> None:
     )
     if not plain:
         return
-    # A flood of odd forms or of certificates costs speed, never memory: the oldest go.
-    if len(_known) >= KNOWN_MAX:
-        del _known[next(iter(_known))]
     ends = (0, digest_at, digest_end, value_at, value_end, time_at, time_end, len(raw))
     layout = struct.Struct("".join(f"{last - first}s" for first, last in pairwise(ends)))
     form = raw[:digest_at], raw[digest_end:value_at], raw[value_end:time_at], raw[time_end:]
-    _known[_label(raw)] = _Known(layout, form, canonical[:at], canonical[end:], read.info, read.certificate)
+    known = _Known(layout, form, canonical[:at], canonical[end:], read.info, read.certificate)
+    _room.keep(_label(raw), known)

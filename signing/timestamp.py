@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from msgspec import Struct
@@ -13,6 +15,8 @@ from rfc3161_client import Accuracy, TimeStampResponse, VerificationError, Verif
 from signing.asn1 import as_response, read_token_signer, sorted_certificates
 from signing.certificate import within_validity
 from signing.indication import Proof, Refusal, TimestampUsed
+from signing.issuers import ISSUER_RSA_BITS_MAX, ISSUER_RSA_BITS_MIN
+from signing.policy import CURVES
 from signing.trust import Chain, TrustStore
 
 TOKEN_BYTES_MAX: Final = 64 * 1024
@@ -40,21 +44,35 @@ class Token(Struct, frozen=True):
 
 
 def verify_token(
-    der: bytes, covered: bytes, tsa_trust: TrustStore, now: datetime, *, clock_skew_s: int = 0
+    der: bytes,
+    covered: bytes,
+    tsa_trust: TrustStore,
+    now: datetime,
+    *,
+    clock_skew_s: int = 0,
+    curves: tuple[str, ...] = CURVES,
 ) -> TimestampUsed | Refusal:
     """Return what a time-stamp token over `covered` proves, or why it proves nothing (RFC 3161 §2.4.2, §4).
 
     `der` is the bare token (ContentInfo), not the response that carried it. Only anchors and intermediates of
     `tsa_trust` are used; the token brings its authority's own certificate. A token from later than `now` and
-    `clock_skew_s` is refused. The authority's revocation is not asked here. Never raises for a bad token; judging again
-    gives the same for the same `now`.
+    `clock_skew_s` is refused; so is one whose authority's certificate, or any above it, was not valid when the token
+    was made or is not valid at `now` (EN 319 102-1 v1.3.1 §5.4: nothing else proves when a token was made, and who has
+    an old key could date it back). The authority's key is RSA of 2048 to 8192 bits, or on one of `curves`; its
+    revocation is not asked here. Never raises for a bad token; judging again gives the same for the same `now`.
     """
-    token = open_token(der, covered, tsa_trust, now, clock_skew_s=clock_skew_s)
+    token = open_token(der, covered, tsa_trust, now, clock_skew_s=clock_skew_s, curves=curves)
     return token if isinstance(token, Refusal) else token.used
 
 
 def open_token(
-    der: bytes, covered: bytes, tsa_trust: TrustStore, now: datetime, *, clock_skew_s: int = 0
+    der: bytes,
+    covered: bytes,
+    tsa_trust: TrustStore,
+    now: datetime,
+    *,
+    clock_skew_s: int = 0,
+    curves: tuple[str, ...] = CURVES,
 ) -> Token | Refusal:
     """Do what `verify_token` does, and return the authority's chain and the token as a proof besides."""
     # (1) The token is read (RFC 3161 §2.4.2).
@@ -62,15 +80,17 @@ def open_token(
     if isinstance(response, Refusal):
         return response
     generated_at = response.tst_info.gen_time
-    # (2) Whose it is: the certificate that its one SignerInfo names, led to an anchor as of the token's own time.
+    # (2) Whose it is: the certificate that its one SignerInfo names, led to an anchor then and now.
     certificate = _signer_of(der, response)
     if isinstance(certificate, Refusal):
         return certificate
     der_of_signer = certificate.public_bytes(Encoding.DER)
-    chain = tsa_trust.chain(der_of_signer, generated_at)
-    if isinstance(chain, Refusal):
+    if isinstance(tsa_trust.chain(der_of_signer, generated_at), Refusal):
         return Refusal("timestamp-untrusted", {"authority": _shown(certificate)})
-    refusal = _fault_of_authority(certificate, generated_at)
+    chain = tsa_trust.chain(der_of_signer, generated_at, also_at=now)
+    if isinstance(chain, Refusal) or not within_validity(certificate, now):
+        return Refusal("timestamp-out-of-validity", {"authority": _shown(certificate)})
+    refusal = _fault_of_authority(certificate, generated_at) or _fault_of_key(certificate, curves)
     # (3) What it is over (§2.4.2, messageImprint), and the signature over that.
     refusal = refusal or _fault_of_imprint(response, covered) or _fault_of_signature(response, chain, covered)
     # (4) When: no vaguer than a minute, and not ahead of us.
@@ -151,6 +171,21 @@ def _fault_of_authority(certificate: x509.Certificate, generated_at: datetime) -
     if not purpose.critical or list(purpose.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         return Refusal("timestamp-purpose", shown)
     return None
+
+
+def _fault_of_key(certificate: x509.Certificate, curves: tuple[str, ...]) -> Refusal | None:
+    """Check the kind and size of the key that signed the token, as any signer's."""
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return Refusal("timestamp-key", {"authority": _shown(certificate), "key": "?"})
+    if isinstance(key, rsa.RSAPublicKey):
+        accepted, named = ISSUER_RSA_BITS_MIN <= key.key_size <= ISSUER_RSA_BITS_MAX, f"RSA {key.key_size}"
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        accepted, named = key.curve.name in curves, key.curve.name
+    else:
+        accepted, named = False, type(key).__name__.lstrip("_").removesuffix("PublicKey")
+    return None if accepted else Refusal("timestamp-key", {"authority": _shown(certificate), "key": named})
 
 
 def _fault_of_imprint(response: TimeStampResponse, covered: bytes) -> Refusal | None:

@@ -166,8 +166,10 @@ class TrustStore:
         """The configured anchors."""
         return self._anchors
 
-    def chain(self, certificate_der: bytes, now: datetime) -> Chain | Refusal:
+    def chain(self, certificate_der: bytes, now: datetime, *, also_at: datetime | None = None) -> Chain | Refusal:
         """Return a path that is valid at `now`, by RFC 5280 §6.1 without revocation and policies.
+
+        With `also_at`, one that is valid at both instants.
 
         Every certificate's own validity is checked, the anchor's too: an operator who wants to go on trusting an
         expired root would have to say so, and cannot yet. A signing certificate outside its own validity is the
@@ -175,12 +177,15 @@ class TrustStore:
         """
         paths = self._paths(certificate_der)
         for one in paths.chains:
-            if one.not_before <= now <= one.not_after:
+            if one.not_before <= now <= one.not_after and (
+                also_at is None or one.not_before <= also_at <= one.not_after
+            ):
                 return one
         if not paths.chains:
             return paths.refusal or Refusal("no-chain", {"issuer": ""})
         nearest = paths.chains[0]
-        outside = next(one for one in nearest.certificates[1:] if not within_validity(one, now))
+        instants = (now,) if also_at is None else (now, also_at)
+        outside = next(one for at in instants for one in nearest.certificates[1:] if not within_validity(one, at))
         return Refusal("authority-out-of-validity", {"authority": _shown(outside.subject)})
 
     def _find_paths(self, certificate_der: bytes) -> _Paths:
@@ -285,7 +290,7 @@ def _fault_of_policies(issued: x509.Certificate) -> str:
     """
     for one in issued.extensions:
         value = one.value
-        if isinstance(value, x509.PolicyConstraints) and one.critical and value.require_explicit_policy is not None:
+        if isinstance(value, x509.PolicyConstraints) and value.require_explicit_policy is not None:
             return "requireExplicitPolicy"
         if (
             one.oid == ExtensionOID.POLICY_MAPPINGS

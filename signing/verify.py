@@ -15,10 +15,12 @@ from signing.judging import (
     Context,
     accepted_algorithms,
     check_level,
+    check_revocation,
     check_value,
     judge_certificate,
     judge_properties,
     legacy_cautions,
+    missing_data,
     verdict_of,
 )
 from signing.policy import LEVELS, Algorithm, Policy
@@ -154,12 +156,12 @@ def _judge(case: Case, root: etree._Element, context: Context, *, size_bytes: in
 
     # (3) The validation context (§5.2.4) is policy, trust and now. Its cryptographic constraints (§5.2.8) come first:
     #     an algorithm that is not accepted is not run.
-    algorithms = accepted_algorithms(read, policy, now)
+    algorithms = accepted_algorithms(read.info, read.certificate, policy, now)
     if isinstance(algorithms, Refusal):
         return algorithms
     by, digested_by = algorithms
     if policy.legacy_until is not None:
-        case.cautions = legacy_cautions(read, algorithms, context)
+        case.cautions = legacy_cautions(read, case.xades, algorithms, context)
 
     # (4) Time-stamps on the value tell the best signature time (§5.5.4); X.509 certificate validation (§5.2.6) as of
     #     then. A refusal waits until the content has been checked.
@@ -177,8 +179,9 @@ def _judge(case: Case, root: etree._Element, context: Context, *, size_bytes: in
         or (judged.acceptance if judged else None)
         or certified
         or (references if isinstance(references, Refusal) else None)
+        or (check_revocation(case, context) if case.revocation else None)
         or (None if context.level == LEVELS[0] else check_level(case, context))
-        or (case.revocation.refusal if case.revocation else None)
+        or missing_data(case)
     )
     if isinstance(references, Caution):
         case.cautions = (*case.cautions, references)

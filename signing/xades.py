@@ -1,16 +1,19 @@
 """What XAdES adds to the judgement of a signature: its signed properties, and time-stamps on its value."""
 
 import hashlib
+import re
+from collections import ChainMap
 from datetime import datetime, timedelta
 from typing import Final
 
+from cryptography import x509
 from msgspec import Struct
 
+from signing import reasons_timestamp, reasons_xades
 from signing.asn1 import issuer_serial_fits
 from signing.certificate import SigningCertificate
 from signing.indication import WAITING_REASONS, Caution, Proof, Refusal, TimestampUsed
 from signing.policy import Policy
-from signing.reasons_xades import REASONS
 from signing.revocation import RevocationStore, Status
 from signing.timestamp import Token, open_token
 from signing.trust import TrustStore
@@ -18,6 +21,9 @@ from signing.xades_properties import CertificateReference
 from signing.xades_read import FoundTimestamp, ReadXades
 
 _NOTHING_KNOWN: Final = RevocationStore()
+# Blanks between a name's parts, as RFC 2253 let stand and many programs still write.
+_AFTER_COMMA: Final = re.compile(r"(?<=[^\\],)\s+")
+_REASONS: Final = ChainMap(reasons_xades.REASONS, reasons_timestamp.REASONS)
 # A good token of an impossible time is no reason to look past it: the signature's times contradict one another.
 _ORDER: Final = frozenset({"timestamp-order", "timestamp-before-certificate"})
 
@@ -60,6 +66,7 @@ def judge_xades(
         or _check_formats(xades)
     )
     cautions = [_passed_over(name) for name in xades.not_used]
+    cautions += _doubted_names(xades.properties.certificates, xades.certificate)
     stamps = _Stamps(policy, now, tsa, revocation)
     for found in xades.timestamps:
         stamps.judge(found, xades.certificate)
@@ -104,6 +111,42 @@ def _check_signing_certificate(
         ):
             return Refusal("signing-certificate-differs")
     return None
+
+
+def _doubted_names(references: tuple[CertificateReference, ...], certificate: SigningCertificate) -> list[Caution]:
+    """Say where the older form's issuer name is not the certificate's (XMLDSig 1.1 §4.5.4.1).
+
+    The digest names the certificate, and programs write names in many ways (order, E or emailAddress): no refusal.
+    """
+    issuer = certificate.certificate.issuer
+    return [
+        _other_issuer(one.issuer_name, issuer)
+        for one in references
+        if one.serial is not None and not _is_named(issuer, one.issuer_name)
+    ]
+
+
+def _is_named(name: x509.Name, text: str) -> bool:
+    try:
+        read = x509.Name.from_rfc4514_string(_AFTER_COMMA.sub("", text))
+    except ValueError:
+        return False
+    return _loosely(read) == _loosely(name)
+
+
+def _loosely(name: x509.Name) -> list[tuple[str, str]]:
+    """A name's parts whatever their order, case and blanks (RFC 4518 §2.6.1)."""
+    return sorted((one.oid.dotted_string, " ".join(str(one.value).casefold().split())) for one in name)
+
+
+def _other_issuer(found: str, issuer: x509.Name) -> Caution:
+    named, right = found[:200], issuer.rfc4514_string()[:200]
+    return Caution(
+        "issuer-name-differs",
+        f"Thuộc tính SigningCertificate ghi nơi cấp chứng thư số là “{named}”, không khớp với “{right}”; giá trị băm "
+        "và số sê-ri thì khớp.",
+        f"SigningCertificate names the issuer “{named}”, which is not read as “{right}”; digest and serial number fit.",
+    )
 
 
 def _check_policy(named: str, policy: Policy) -> Refusal | None:
@@ -158,7 +201,9 @@ class _Stamps:
         if self.tsa is None:
             return Refusal("timestamp-no-anchors")
         skew_s = self.policy.clock_skew_s_max
-        token = open_token(found.token_der, found.covered, self.tsa, self.now, clock_skew_s=skew_s)
+        token = open_token(
+            found.token_der, found.covered, self.tsa, self.now, clock_skew_s=skew_s, curves=self.policy.curves
+        )
         if isinstance(token, Refusal):
             return token
         # A signature is not older than its certificate (§5.5.4, the order of times).
@@ -170,7 +215,7 @@ class _Stamps:
 
 
 def _not_used(refusal: Refusal) -> Caution:
-    reason = REASONS[refusal.code]
+    reason = _REASONS[refusal.code]
     vi, en = reason.vi.format(**refusal.fields), reason.en.format(**refusal.fields)
     return Caution(
         refusal.code, f"Dấu thời gian của chữ ký không được dùng: {vi}", f"The signature's time-stamp is not used: {en}"

@@ -42,13 +42,15 @@ _OF_OBJECTS: Final = frozenset({"DataObjectFormat", "CommitmentTypeIndication"})
 class CertificateReference(Struct, frozen=True):
     """How a property points at the signer's certificate (EN 319 132-1 v1.2.1 §5.2.2).
 
-    `issuer_serial` is the DER of an IssuerSerial or b""; `serial` is from the older form, which says it in decimals.
+    `issuer_serial` is the DER of an IssuerSerial or b""; `serial` and `issuer_name` are from the older form, which says
+    the one in decimals and the other in words (RFC 4514).
     """
 
     digest_algorithm: str
     digest_value: bytes
     issuer_serial: bytes = b""
     serial: int | None = None
+    issuer_name: str = ""
 
 
 class SignedProperties(Struct, frozen=True, kw_only=True):
@@ -168,7 +170,10 @@ def _read_certificate(element: etree._Element) -> CertificateReference | None:
             return None if named is None else CertificateReference(algorithm, value, issuer_serial=named)
         case [tag] if tag == f"{_XADES}IssuerSerial":
             serial = (children[1].findtext(f"{_DS}X509SerialNumber") or "").strip()
-            return CertificateReference(algorithm, value, serial=int(serial)) if _SERIAL.fullmatch(serial) else None
+            named_issuer = (children[1].findtext(f"{_DS}X509IssuerName") or "").strip()
+            if not _SERIAL.fullmatch(serial):
+                return None
+            return CertificateReference(algorithm, value, serial=int(serial), issuer_name=named_issuer)
     return None
 
 

@@ -23,6 +23,8 @@ OBJECTS_MAX: Final = 8
 CERTIFICATES_MAX: Final = 8
 STREAM_FROM_BYTES: Final = 4 * 1024 * 1024
 
+_HASHERS: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512, "sha1": hashlib.sha1}
+
 SIGNATURE: Final = f"{{{DSIG}}}Signature"
 _SIGNED_INFO: Final = f"{{{DSIG}}}SignedInfo"
 _SIGNATURE_VALUE: Final = f"{{{DSIG}}}SignatureValue"
@@ -58,6 +60,26 @@ class Parts(Struct, frozen=True):
     objects: tuple[etree._Element, ...]
 
 
+def alone_at(root: etree._Element, path: str) -> etree._Element | None:
+    """Return the ds:Signature that stands, with no other element, in the one element at `path`, or None.
+
+    Whether Signatures are inside it or elsewhere is not looked at.
+    """
+    place = root
+    names = path.split("/")
+    if len(names) == 1 or names[1] != root.tag:
+        return None
+    for name in names[2:]:
+        named = list(place.iterchildren(name)) if name else []
+        if len(named) != 1:
+            return None
+        place = named[0]
+    if len(place) != 1:
+        return None
+    signature = place[0]
+    return signature if signature.tag == SIGNATURE else None
+
+
 def find_signature(root: etree._Element, path: str) -> etree._Element | Refusal:
     """Return the ds:Signature that stands directly in the one element at `path`.
 
@@ -66,17 +88,8 @@ def find_signature(root: etree._Element, path: str) -> etree._Element | Refusal:
     wrapping"). That no other Signature is in the rest of the document is known only after `digest_of_rest`: walking
     through all elements to look for one would cost as much again as a tenth of the canonical form.
     """
-    place: etree._Element | None = root
-    names = path.split("/")[1:]
-    if not names or root.tag != names[0]:
-        return _look_everywhere(root, path)
-    for name in names[1:]:
-        named = list(place.iterchildren(name)) if name and place is not None else []
-        place = named[0] if len(named) == 1 else None
-    if place is None or len(place) != 1:
-        return _look_everywhere(root, path)
-    signature = place[0]
-    if signature.tag != SIGNATURE or next(signature.iterdescendants(SIGNATURE), None) is not None:
+    signature = alone_at(root, path)
+    if signature is None or next(signature.iterdescendants(SIGNATURE), None) is not None:
         return _look_everywhere(root, path)
     return signature
 
@@ -186,49 +199,47 @@ def claimed_signing_time(parts: Parts) -> str:
     return ""
 
 
-def detach(signature: etree._Element) -> None:
-    """Take the Signature out of its tree and leave the text behind it (XMLDSig 1.1 §6.6.4, enveloped-signature)."""
-    parent = _parent(signature)
-    if tail := signature.tail:
-        signature.tail = None
-        before = signature.getprevious()
-        if before is None:
-            parent.text = (parent.text or "") + tail
-        else:
-            before.tail = (before.tail or "") + tail
-    parent.remove(signature)
-
-
-def _parent(element: etree._Element) -> etree._Element:
-    parent = element.getparent()
-    if parent is None:
-        raise ValueError("a root cannot be an enveloped signature")
-    return parent
-
-
 class Place(Struct, frozen=True):
     """Where a Signature stood, so that a refused document can be left as it was found."""
 
     parent: etree._Element
-    index: int
+    previous: etree._Element | None
     before: str | None
     tail: str | None
 
 
 def place_of(signature: etree._Element) -> Place:
     """Remember where `signature` stands and the texts round it."""
-    parent = _parent(signature)
-    previous = signature.getprevious()
-    return Place(parent, parent.index(signature), parent.text if previous is None else previous.tail, signature.tail)
+    parent, previous = signature.getparent(), signature.getprevious()
+    if parent is None:
+        raise ValueError("a root cannot be an enveloped signature")
+    return Place(parent, previous, parent.text if previous is None else previous.tail, signature.tail)
+
+
+def detach(signature: etree._Element) -> Place:
+    """Take the Signature out of its tree and leave the text behind it (XMLDSig 1.1 §6.6.4, enveloped-signature).
+
+    Return where it stood.
+    """
+    place = place_of(signature)
+    if place.tail:
+        signature.tail = None
+        if place.previous is None:
+            place.parent.text = (place.before or "") + place.tail
+        else:
+            place.previous.tail = (place.before or "") + place.tail
+    place.parent.remove(signature)
+    return place
 
 
 def put_back(signature: etree._Element, place: Place) -> None:
     """Undo `detach`."""
-    place.parent.insert(place.index, signature)
-    if place.index:
-        place.parent[place.index - 1].tail = place.before
-    else:
+    if place.previous is None:
+        place.parent.insert(0, signature)
         place.parent.text = place.before
+    else:
+        place.parent.insert(place.parent.index(place.previous) + 1, signature)
+        place.previous.tail = place.before
     signature.tail = place.tail
 
 
@@ -236,7 +247,7 @@ class _Digesting:
     """A file-like thing that only hashes."""
 
     def __init__(self, name: str) -> None:
-        self.digest = hashlib.new(name)
+        self.digest = _HASHERS[name]()
 
     def write(self, chunk: bytes) -> int:
         self.digest.update(chunk)
@@ -252,7 +263,8 @@ def content_digest(root: etree._Element, hash_name: str, *, exclusive: bool, siz
     Raises lxml.etree.C14NError for what has no canonical form (a relative namespace URI).
     """
     if size_bytes < STREAM_FROM_BYTES:
-        return hashlib.new(hash_name, _canonical(root, exclusive=exclusive)).digest()
+        canonical = etree.tostring(root.getroottree(), method="c14n", exclusive=exclusive, with_comments=False)
+        return _HASHERS[hash_name](canonical).digest()
     sink = _Digesting(hash_name)
     tree = root.getroottree()
     tree.write(cast("BinaryIO", sink), method="c14n", exclusive=exclusive, with_comments=False)
@@ -267,17 +279,13 @@ def digest_of_rest(root: etree._Element, hash_name: str, *, exclusive: bool, siz
     Signature does, and one letter is found faster than a name and much faster than an element.
     """
     if size_bytes < STREAM_FROM_BYTES:
-        canonical = _canonical(root, exclusive=exclusive)
-        digest = hashlib.new(hash_name, canonical).digest()
+        canonical = etree.tostring(root.getroottree(), method="c14n", exclusive=exclusive, with_comments=False)
+        digest = _HASHERS[hash_name](canonical).digest()
         if _DSIG_END not in canonical:
             return digest, 0
     else:
         digest = content_digest(root, hash_name, exclusive=exclusive, size_bytes=size_bytes)
     return digest, len(list(root.iter(SIGNATURE)))
-
-
-def _canonical(root: etree._Element, *, exclusive: bool) -> bytes:
-    return etree.tostring(root.getroottree(), method="c14n", exclusive=exclusive, with_comments=False)
 
 
 def says_something(text: str | None) -> bool:

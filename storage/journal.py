@@ -222,11 +222,11 @@ def is_accepted(database: Database, sha256: bytes) -> bool:
 
 _LAST_BATCH = Statement(
     "SELECT d.batch FROM dossier d WHERE d.unit = :unit AND d.procedure = :procedure AND d.period = :period"
-    " AND d.state <> 'refused' ORDER BY d.batch DESC LIMIT 1"
+    " AND d.pack IS NOT NULL ORDER BY d.batch DESC LIMIT 1"
 )
 _SAME_BATCH = Statement(
     "SELECT d.id FROM dossier d WHERE d.unit = :unit AND d.procedure = :procedure AND d.period = :period"
-    " AND d.batch = :batch AND d.state <> 'refused' ORDER BY d.seq DESC LIMIT 1"
+    " AND d.batch = :batch AND d.pack IS NOT NULL ORDER BY d.seq DESC LIMIT 1"
 )
 
 

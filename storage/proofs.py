@@ -63,6 +63,9 @@ _SIGNED = Statement(
 _FIND = sa.text("SELECT sha256, kind, content FROM proof WHERE sha256 IN :wanted").bindparams(
     sa.bindparam("wanted", expanding=True)
 )
+_KINDS = sa.text("SELECT sha256, kind FROM proof WHERE sha256 IN :wanted").bindparams(
+    sa.bindparam("wanted", expanding=True)
+)
 _FETCHED = sa.text(
     "INSERT INTO revocation (seq, sha256, source, subject, fetched_at_us)"
     " VALUES (:seq, :sha256, :source, :subject, :fetched_at_us)"
@@ -74,13 +77,25 @@ _FETCHED_AFTER = sa.text(
     " AND NOT EXISTS (SELECT 1 FROM revocation n WHERE n.subject = r.subject AND n.seq > r.seq)"
     " ORDER BY r.seq LIMIT :most"
 )
+# One step down the index a certificate, however many dossiers it signed: DISTINCT would sort all of them at every page.
 _OF_ISSUER = sa.text(
-    "SELECT DISTINCT certificate, serial FROM dossier_certificate WHERE issuer = :issuer"
-    " AND certificate > :after ORDER BY certificate LIMIT :most"
+    "WITH RECURSIVE step (certificate, number) AS ("
+    " SELECT (SELECT min(certificate) FROM dossier_certificate WHERE issuer = :issuer AND certificate > :after), 1"
+    " UNION ALL"
+    " SELECT (SELECT min(d.certificate) FROM dossier_certificate d"
+    " WHERE d.issuer = :issuer AND d.certificate > step.certificate), step.number + 1"
+    " FROM step WHERE step.certificate IS NOT NULL AND step.number < :most)"
+    " SELECT step.certificate, (SELECT min(d.serial) FROM dossier_certificate d"
+    " WHERE d.issuer = :issuer AND d.certificate = step.certificate)"
+    " FROM step WHERE step.certificate IS NOT NULL ORDER BY step.certificate"
 )
-_DOSSIERS_SIGNED = sa.text(
-    "SELECT dossier, certificate, issuer, serial, received_at_us FROM dossier_certificate"
-    " WHERE certificate = :certificate AND received_at_us >= :since_us ORDER BY received_at_us, dossier LIMIT :most"
+_UNTOLD = sa.text(
+    "SELECT c.dossier, c.certificate, c.issuer, c.serial, c.received_at_us FROM dossier_certificate c"
+    " JOIN dossier d ON d.id = c.dossier"
+    " WHERE c.certificate = :certificate AND c.received_at_us >= :since_us AND d.state NOT IN ('refused', 'pending')"
+    " AND NOT EXISTS (SELECT 1 FROM event e WHERE e.dossier = c.dossier AND e.type = :fact)"
+    " AND (c.received_at_us > :since_us OR c.dossier > :after)"
+    " ORDER BY c.received_at_us, c.dossier LIMIT :most"
 )
 
 
@@ -147,10 +162,27 @@ def certificates_of_issuer(tx: sa.Connection, issuer: str, after: str, most: int
     return [(str(certificate), str(serial)) for certificate, serial in rows]
 
 
-def dossiers_signed(tx: sa.Connection, certificate: str, since_us: int, most: int) -> list[Signed]:
-    """The dossiers that a certificate signed and that were received at `since_us` or later, the earliest first."""
-    rows = tx.execute(_DOSSIERS_SIGNED, {"certificate": certificate, "since_us": since_us, "most": most})
+def dossiers_untold(
+    tx: sa.Connection, certificate: str, fact: str, since_us: int, after: str, most: int
+) -> list[Signed]:
+    """The dossiers that a certificate signed, that were accepted and of which `fact` was never told.
+
+    Those received at `since_us` or later, the earliest first; of those received in that very microsecond only what
+    comes after dossier `after`. A page therefore continues from the last row's `received_at_us` and `dossier`.
+    """
+    values = {"certificate": certificate, "fact": fact, "since_us": since_us, "after": after}
     return [
         Signed(dossier=dossier, certificate=sha256, issuer=issuer, serial=serial, received_at_us=at_us)
-        for dossier, sha256, issuer, serial, at_us in rows
+        for dossier, sha256, issuer, serial, at_us in tx.execute(_UNTOLD, values | {"most": most})
     ]
+
+
+def kinds(tx: sa.Connection, wanted: Sequence[str]) -> dict[str, str]:
+    """Which of these digests are kept, and of what kind each is, without their bytes."""
+    found: dict[str, str] = {}
+    for at in range(0, len(wanted), PROOFS_A_LOOK_MAX):
+        found |= {
+            str(sha256): str(kind)
+            for sha256, kind in tx.execute(_KINDS, {"wanted": list(wanted[at : at + PROOFS_A_LOOK_MAX])})
+        }
+    return found

@@ -9,10 +9,14 @@ from gateway.api.problems import Refused
 from gateway.callers import Caller
 from gateway.clock import VIETNAM
 from gateway.house import House
-from gateway.validation import NothingJudged, Validation, validation_of
+from gateway.validation import NothingJudged, NotKept, Validation, proof_of, validation_of
 from storage import journal
 
 XML = "application/xml"
+NOT_KEPT = (
+    "Hồ sơ được kết luận khi cổng chưa lưu báo cáo kiểm tra chữ ký. "
+    "This dossier was judged before validation reports were kept."
+)
 
 
 @get("/v1/dossiers/{dossier:str}/validation", summary="The validation report")
@@ -31,7 +35,7 @@ async def show_validation_xml(
     dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> Response[bytes]:
     """The same as an ETSI TS 119 102-2 V1.4.1 ValidationReport, with certificates and revocation data inside."""
-    found = await _validation(house, caller, dossier)
+    found = await _validation(house, caller, dossier, whole=True)
     return Response(await house.run_apart(found.as_xml), media_type=XML)
 
 
@@ -40,10 +44,11 @@ async def show_proof(
     dossier: FromPath[str], sha256: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> Response[bytes]:
     """The very bytes (DER) of a certificate, CRL, OCSP response or time-stamp that the report names."""
-    found = await _validation(house, caller, dossier)
-    if sha256 not in found.proofs:
+    found = await _dossier(house, caller, dossier)
+    content = await house.run_apart(proof_of, house.database, found, sha256)
+    if content is None:
         raise Refused("not-found")
-    return Response(found.proofs[sha256], media_type="application/octet-stream")
+    return Response(content, media_type="application/octet-stream")
 
 
 @get("/v1/dossiers/{dossier:str}/judgement", summary="The judgement", media_type="application/jose")
@@ -57,12 +62,14 @@ async def show_judgement(
     return Response(found.judgement, media_type="application/jose")
 
 
-async def _validation(house: House, caller: Caller, dossier: str) -> Validation:
+async def _validation(house: House, caller: Caller, dossier: str, *, whole: bool = False) -> Validation:
     found = await _dossier(house, caller, dossier)
     try:
-        return await house.run(validation_of, house.database, found, house.tables.policy)
+        return await house.run_apart(validation_of, house.database, found, house.tables.policy, whole=whole)
     except NothingJudged:
         raise Refused("not-found") from None
+    except NotKept:
+        raise Refused("not-found", NOT_KEPT) from None
 
 
 async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossier:

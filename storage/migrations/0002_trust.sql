@@ -48,10 +48,11 @@ CREATE TABLE revocation (
 CREATE INDEX revocation_subject ON revocation (subject, seq);
 
 -- Where revocation data was got, to be asked again in the background: a CRL's address, or a responder's for one
--- certificate (its SHA-256) that names no CRL.
+-- certificate (its SHA-256) that names no CRL. The issuer's name (RFC 4514) tells whether it is needed still.
 CREATE TABLE revocation_source (
   url TEXT NOT NULL,
   certificate TEXT NOT NULL,
+  issuer TEXT NOT NULL,
   asked_at_us BIGINT NOT NULL,
   used_at_us BIGINT NOT NULL,
   PRIMARY KEY (url, certificate)
@@ -69,6 +70,15 @@ CREATE TABLE dossier_certificate (
   PRIMARY KEY (dossier, certificate)
 );
 
-CREATE INDEX dossier_certificate_of_issuer ON dossier_certificate (issuer, serial, received_at_us);
+-- Which certificates of an issuer signed: answered from here alone, one step a certificate.
+CREATE INDEX dossier_certificate_of_issuer ON dossier_certificate (issuer, certificate, serial);
+
+-- Whether certificates of an issuer are in use still.
+CREATE INDEX dossier_certificate_used ON dossier_certificate (issuer, received_at_us);
 
 CREATE INDEX dossier_certificate_seen ON dossier_certificate (certificate, received_at_us);
+
+-- A batch is taken by whatever was received, also when it was refused after it had to wait.
+DROP INDEX dossier_batch;
+
+CREATE INDEX dossier_batch ON dossier (unit, procedure, period, batch, seq) WHERE pack IS NOT NULL;

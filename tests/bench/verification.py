@@ -32,8 +32,7 @@ class Verification:
         """µs of CPU a dossier when every certificate is met for the first time: what is remembered is forgotten."""
 
         def forget() -> None:
-            signature._templates.clear()
-            signature._identities.clear()
+            signature._known.clear()
             certificate.from_text.cache_clear()
             self.trust._paths.cache_clear()
 

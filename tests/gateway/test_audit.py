@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from gateway import pending
 from gateway.app import open_stores
 from gateway.audit import Audit, Audited
 from gateway.cli import main
 from gateway.config import Settings
 from gateway.settle import Stores
+from signing.demo_pki import DemoPki, make_pki
 from signing.seal import FileSealKey, create_seal_key
 from storage.vault import Entry
+from tests.authority import authority
 from tests.clocks import HandClock
 from tests.gateway.inhouse import OFFICE, UNIT, a_dossier, inhouse
 
@@ -154,3 +157,60 @@ def test_the_command_ends_with_the_verdict(
     audited(home, spoil=sql(f"DELETE FROM work WHERE dossier = {FIRST}"))
     assert main(["audit"]) == 1
     assert "1 CHỖ SAI" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def waited_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which one dossier waits, and another was judged later."""
+    home = tmp_path_factory.mktemp("waited") / "home"
+    write = DemoPki.write
+
+    def write_some(self: DemoPki, folder: Path) -> None:
+        write(self, folder)
+        (folder / "trust" / "intermediate.crl").unlink()
+
+    with authority() as outside, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DemoPki, "write", write_some)
+        pki = make_pki(HandClock().now())
+        with inhouse(home, pki) as gateway:
+            outside.clock, outside.pki = gateway.clock, pki
+            employer = gateway.bearer("employer", units=[UNIT])
+            content = a_dossier(0, made_by=pki)
+            assert gateway("POST", "/v1/dossiers", employer, content=content).status_code == 202
+            now = gateway.clock.now()
+            later = gateway.house.tables.revocation
+            other = a_dossier(1, made_by=pki)
+            assert gateway("POST", "/v1/dossiers", employer, content=other).status_code == 202
+            gateway.clock.advance(60)
+            later.add_crl(outside.crl(), source="by hand", fetched_at=now)
+            first = pending._due(gateway.house)[0]
+            assert gateway.asked(pending._judge_one(gateway.house, first)) == 1
+    return home
+
+
+@pytest.mark.parametrize(
+    ("code", "statement"),
+    [
+        ("", "UPDATE dossier SET judgement = judgement WHERE judgement IS NOT NULL"),
+        ("pending", "DELETE FROM pending"),
+        ("pending", "UPDATE pending SET dossier = (SELECT id FROM dossier WHERE state = 'accepted')"),
+        ("judgement", "UPDATE dossier SET judged_at_us = judged_at_us + 1000 WHERE judgement IS NOT NULL"),
+        ("judgement", "UPDATE dossier SET due_at_us = due_at_us + 1000 WHERE judgement IS NOT NULL"),
+        ("judgement", "UPDATE dossier SET state = 'refused' WHERE judgement IS NOT NULL"),
+        (
+            "judgement",
+            (
+                'UPDATE dossier SET report = replace(report, \'"refused":""\', \'"refused":"findings"\')'
+                " WHERE judgement IS NOT NULL"
+            ),
+        ),
+    ],
+)
+def test_what_waits_and_what_was_judged_later_is_as_it_was_said(
+    waited_in: Path, tmp_path: Path, code: str, statement: str
+):
+    shutil.copytree(waited_in, tmp_path / "home")
+    found = audited(tmp_path / "home", spoil=sql(statement))
+    assert found.judged_later == 1
+    assert found.holds is (code == ""), found.faults
+    assert not code or code in codes(found)

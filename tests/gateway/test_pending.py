@@ -7,14 +7,21 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from gateway import pending, refresh
 from gateway.audit import Audit
+from gateway.judge import Filing, Refusal, Submission
+from gateway.trusting import TrustWatch, tables_trusting
 from schemas.sample import make_dossier
 from signing.demo_pki import Addresses, DemoPki, make_pki
+from signing.revocation import RevocationStore
 from signing.seal import open_jws
+from signing.trust_facts import Facts, with_facts
+from storage import register
 from tests.authority import Authority, authority
 from tests.clocks import HandClock
 from tests.gateway.inhouse import OFFICE, TAX_CODE, UNIT, Inhouse, a_dossier, inhouse, sign
@@ -73,7 +80,9 @@ def serial(outside: Authority, holder: str = "employer") -> int:
 
 
 def opened(gateway: Inhouse, jws: str, typ: str) -> dict[str, object]:
-    told: dict[str, object] = json.loads(open_jws(jws, gateway.house.stores.seal.signer_at(gateway.clock.now()).public_jwk(), typ=typ))
+    told: dict[str, object] = json.loads(
+        open_jws(jws, gateway.house.stores.seal.signer_at(gateway.clock.now()).public_jwk(), typ=typ)
+    )
     return told
 
 
@@ -287,9 +296,9 @@ def test_what_one_worker_learnt_another_knows(gateway: Inhouse, outside: Authori
     assert gateway("POST", "/v1/dossiers", employer, content=signed(outside)).status_code == 201
     outside.is_up = False
     held = gateway.house.revocations.store
-    from signing.revocation import RevocationStore
-
-    gateway.house.revocations.store = RevocationStore(gateway.house.tables.trust.authorities)
+    tables = gateway.house.tables
+    empty = RevocationStore(tables.trust.authorities)
+    gateway.house.intake.tables = msgspec.structs.replace(tables, revocation=empty)
     assert gateway.house.revocations.take_shared() == 1
     assert {one.sha256 for one in gateway.house.revocations.store.held()} <= {one.sha256 for one in held.held()}
     assert gateway.house.revocations.take_shared() == 0
@@ -310,3 +319,106 @@ def test_a_check_tells_that_it_would_wait(gateway: Inhouse, outside: Authority) 
     assert told["ok"] is True
     assert told["waits"] is True
     assert told["verdict"]["sub_indication"] == "TRY_LATER"
+
+
+def test_one_that_cannot_be_judged_keeps_no_other_waiting(
+    gateway: Inhouse, outside: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = [gateway("POST", "/v1/dossiers", employer, content=signed(outside, n)).json() for n in range(3)]
+    outside.is_up = True
+    gateway.clock.advance(60)
+    read = pending._read
+
+    def poisoned(stores: object, dossier: str) -> object:
+        if dossier == told[0]["dossier"]:
+            raise ValueError(dossier)
+        return read(stores, dossier)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pending, "_read", poisoned)
+    assert gateway.asked(pending.judge_due(gateway.house)) == 2
+    states = [gateway("GET", f"/v1/dossiers/{one['dossier']}", employer).json()["state"] for one in told]
+    assert states == ["pending", "accepted", "accepted"]
+
+
+def test_data_that_is_no_fresher_is_not_asked_for_again_at_once(gateway: Inhouse, outside: Authority) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    outside.is_up = True
+    assert gateway("POST", "/v1/dossiers", employer, content=signed(outside)).status_code == 201
+    # Two days later everything that the authority says is what it said then.
+    stale, response = outside.crl(), None
+    outside.crl = lambda: stale  # type: ignore[method-assign]
+    outside.response = lambda _: response or stale  # type: ignore[method-assign]
+    try:
+        gateway.clock.advance(2 * 24 * 3600)
+        employer = gateway.bearer("employer", units=[UNIT])
+        assert gateway("POST", "/v1/dossiers", employer, content=signed(outside, 1)).status_code == 202
+        asked = len(outside.asked)
+        for _ in range(5):
+            assert gateway("POST", "/v1/dossiers", employer, content=signed(outside, 2)).status_code == 202
+            gateway.clock.advance(1)
+            assert gateway.asked(pending.judge_due(gateway.house)) == 0
+        assert len(outside.asked) == asked
+    finally:
+        del outside.crl, outside.response
+
+
+def test_a_twin_that_is_refused_meanwhile_gets_the_first_ones_receipt(gateway: Inhouse, outside: Authority) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    content = signed(outside)
+    told = gateway("POST", "/v1/dossiers", employer, content=content).json()
+    outside.revoked = {serial(outside): (gateway.clock.now() - timedelta(hours=3), x509.ReasonFlags.key_compromise)}
+    outside.is_up = True
+    gateway.clock.advance(60)
+    intake = gateway.house.intake
+    # The twin had asked whether these bytes were known before the first one was settled.
+    client = gateway.client("employer", units=[UNIT])
+    caller = gateway.house.callers.by_token(gateway.token(*client), gateway.clock.now())
+    submission = Submission(
+        content=content,
+        sha256=hashlib.sha256(content).digest(),
+        submitter=client[0],
+        received_at=gateway.clock.now(),
+    )
+
+    async def twin() -> object:
+        outcome = await intake.judge(submission, caller)
+        outcome = await intake._after_a_wait(outcome, submission, caller) if isinstance(outcome, Filing) else outcome
+        assert isinstance(outcome, Refusal), "revoked, as is known by now"
+        return await intake._rounds.join(outcome)
+
+    settled = gateway.asked(twin())
+    assert settled.dossier.statement == told["receipt"]  # type: ignore[attr-defined]
+    assert not settled.fresh  # type: ignore[attr-defined]
+
+
+def test_what_the_register_says_later_does_not_refuse_what_was_received(gateway: Inhouse, outside: Authority) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=signed(outside)).json()
+    with gateway.house.database.begin() as tx:
+        register.put(tx, [register.Unit(code=UNIT, tax_code="0309876547", office=OFFICE, valid_from="2020-01-01")])
+    outside.is_up = True
+    gateway.clock.advance(60)
+    assert gateway.asked(pending.judge_due(gateway.house)) == 1
+    shown = gateway("GET", f"/v1/dossiers/{told['dossier']}", employer).json()
+    assert shown["state"] == "accepted"
+    assert "signer-tax-code-differs" in {one["code"] for one in shown["findings"]}, "but the office sees it"
+
+
+def test_an_anchor_trusted_until_the_day_of_receipt_counts_for_it(gateway: Inhouse, outside: Authority) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=signed(outside)).json()
+    assert outside.pki is not None
+    root = outside.pki.root.certificate.fingerprint(hashes.SHA256()).hex()
+    folder = gateway.house.settings.path("trust", "trust")
+    day = (gateway.clock.now() + timedelta(hours=7)).date()
+    (folder / "trust.toml").write_bytes(with_facts(b"", Facts(sha256=root, source="test", trusted_until=day)))
+    gateway.clock.advance(2 * 24 * 3600)
+    watch = TrustWatch(folder)
+    gateway.house.trust_watch = watch
+    gateway.house.intake.tables = tables_trusting(gateway.house.tables, watch.read(gateway.clock.now()))
+    employer = gateway.bearer("employer", units=[UNIT])
+    assert gateway("POST", "/v1/dossiers", employer, content=signed(outside, 5)).status_code == 422
+    outside.is_up = True
+    gateway.asked(pending.judge_due(gateway.house))
+    assert gateway("GET", f"/v1/dossiers/{told['dossier']}", employer).json()["state"] == "accepted"

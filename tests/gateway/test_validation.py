@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from lxml import etree
 
+from gateway.validation import validation_of
 from signing.policy_file import load_policy
 from signing.validation_report import ValidationReport
+from storage import journal, proofs
 from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, a_dossier, inhouse
 
 VR = "{http://uri.etsi.org/19102/v1.4.1#}"
@@ -91,3 +94,62 @@ def test_strangers_see_none_of_it(gateway: Inhouse) -> None:
     stranger = gateway.bearer("employer")
     for part in ("validation", "validation.xml", "judgement", f"proofs/{'0' * 64}"):
         assert gateway("GET", f"/v1/dossiers/{told['dossier']}/{part}", stranger).status_code == 404
+
+
+def test_only_proofs_that_the_dossiers_own_report_names_are_given(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    strange = proofs.Proof(sha256="a" * 64, kind="crl", content=b"another dossier's")
+    with gateway.house.database.begin() as tx:
+        proofs.keep(tx, [strange], 1)
+    policy = gateway.house.tables.policy.sha256
+    for sha256 in (strange.sha256, policy):
+        assert gateway("GET", f"/v1/dossiers/{told['dossier']}/proofs/{sha256}", employer).status_code == 404
+
+
+def test_json_reads_no_revocation_data(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    with gateway.house.database.read() as tx:
+        dossier = journal.dossier(tx, told["dossier"], journal.Scope(everything=True))
+    assert dossier is not None
+    policy = gateway.house.tables.policy
+    brief = validation_of(gateway.house.database, dossier, policy)
+    whole = validation_of(gateway.house.database, dossier, policy, whole=True)
+    assert brief.report == whole.report
+    kinds = {one.sha256: one.kind for one in brief.report.proofs}
+    assert {kinds[sha256] for sha256 in brief.proofs} == {"certificate"}
+    assert {kinds[sha256] for sha256 in whole.proofs} == {"certificate", "crl"}
+
+
+def test_a_dossier_judged_before_reports_were_kept_has_none_and_says_so(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    with gateway.house.database.begin() as tx:
+        kept = json.loads(tx.execute(sa.text("SELECT report FROM dossier")).scalar_one())
+        for name in ("policy_sha256", "revocation", "papers"):
+            del kept[name]
+        for signature in kept["signatures"]:
+            for name in ("proofs", "judged_at", "format", "chain", "content_digest", "digest_algorithm"):
+                signature.pop(name, None)
+        tx.execute(sa.text("UPDATE dossier SET report = :kept"), {"kept": json.dumps(kept)})
+    for part in ("validation", "validation.xml"):
+        answer = gateway("GET", f"/v1/dossiers/{told['dossier']}/{part}", employer)
+        assert answer.status_code == 404
+        assert "judged before validation reports were kept" in answer.json()["detail"]
+
+
+def test_a_policy_whose_text_is_not_kept_is_no_fault_of_the_caller(
+    gateway: Inhouse, caplog: pytest.LogCaptureFixture
+) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    policy = gateway.house.tables.policy.sha256
+    with gateway.house.database.begin() as tx:
+        tx.execute(
+            sa.text("UPDATE dossier SET report = replace(report, :policy, :other)"),
+            {"policy": policy, "other": "b" * 64},
+        )
+    answer = gateway("GET", f"/v1/dossiers/{told['dossier']}/validation", employer)
+    assert answer.status_code == 404
+    assert "b" * 64 in caplog.text

@@ -52,6 +52,9 @@ def test_any_text_is_decoded_to_its_one_spelling_or_refused(text):
         ("QQ====", "truncated", 6),
         ("QR==", "spare-bits", 4),
         ("QUI=QUI=", "padding", 4),
+        ("QUJD====", "padding", 5),
+        ("QUJD=", "truncated", 5),
+        ("QUJD\ud800", "character", 5),
     ],
 )
 def test_each_way_of_being_broken_is_named_with_its_place(text, reason, position):

@@ -38,6 +38,10 @@ CASES = {
     "xml-empty": (lambda: parsed(b""), "Tệp D02-TS.xml: tệp rỗng, không có nội dung XML."),
     "xml-too-large": (lambda: parsed(b"x" * (64 * 1024 * 1024 + 1)), "tệp XML lớn hơn 64 MiB."),
     "xml-too-many-tags": (lambda: parsed(b"<a/>" * 1_000_001), "có quá nhiều thẻ (hơn 1000000)."),
+    "xml-crowded": (
+        lambda: parsed(b"<a " + b" ".join(b'a%d=""' % n for n in range(257)) + b"/>"),
+        "quá 256 thuộc tính",
+    ),
     "xml-too-many-attributes": (lambda: parsed(b"<a" + b"=" * 100_001 + b" " * 1024**2), "(hơn 100000 dấu “=”)."),
     "xml-too-deep": (lambda: parsed(b"<a>" * 300), "các thẻ lồng nhau quá sâu (hơn 256 cấp)"),
     "xml-nul": (lambda: parsed(b"<a>\0</a>"), "có ký tự NUL (byte 00) ở byte thứ 3"),

@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,12 @@ from pyhanko.sign.timestamps.dummy_client import DummyTimeStamper
 from signing import pdf_signatures
 from signing.attachments import PDF_BYTES_MAX, AttachmentSignatures
 from signing.bounded_work import TooMuchWork, bounded_calls
-from signing.demo_pki import DemoPki, Holder, make_pki
-from signing.indication import Indication, SubIndication
+from signing.demo_pki import DemoPki, Holder, make_crl, make_pki
+from signing.indication import Indication, Refusal, SubIndication
 from signing.pdf_signatures import SIGNATURES_MAX
-from signing.policy import Policy, RevocationRule
+from signing.policy import Policy, RevocationRule, RsaEnd
 from signing.reasons_attachments import REASONS
+from signing.revocation import RevocationStore
 from signing.trust import TrustStore
 from tests.signing import pdf_workshop as pdf
 from tests.signing.tsa_workshop import Tsa
@@ -109,12 +110,7 @@ def test_a_certified_pdf_takes_a_second_signature_where_its_signer_permits(
     assert all(one.passed for one in pdf.judged(pdf.sign(certified, elliptic, field="ChuKy2"), trust).verdicts)
 
 
-def test_a_time_stamp_makes_it_pades_t_and_saves_it_beyond_its_certificates_end(
-    signed: bytes, trust: TrustStore
-) -> None:
-    tsa = Tsa()
-    at = NOW + timedelta(days=3)
-
+def stamped_by(signed: bytes, tsa: Tsa, at: datetime) -> bytes:
     def stamp(info: cms.ContentInfo) -> None:
         signer = info["content"]["signer_infos"][0]
         token = cms.ContentInfo.load(tsa.token(signer["signature"].native, at))
@@ -122,7 +118,41 @@ def test_a_time_stamp_makes_it_pades_t_and_saves_it_beyond_its_certificates_end(
             [cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})]
         )
 
-    stamped = pdf.changed_cms(signed, stamp)
+    return pdf.changed_cms(signed, stamp)
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked", "code"), [(0, 90, "revocation-stale"), (89, 90, "passed"), (89, 99, "revocation-stale")]
+)
+def test_an_old_time_stamp_does_not_make_stale_data_about_the_signer_fresh(
+    listed: int, asked: int, code: str, signed: bytes, trust: TrustStore, pki: DemoPki
+) -> None:
+    day, tsa = timedelta(days=1), Tsa(pki.root)
+    now, at = NOW + asked * day, NOW + listed * day
+    store = RevocationStore(trust.authorities)
+    for issuer, begin, end in ((pki.root, now - day, now + day), (pki.intermediate, at, at + 3 * day)):
+        der = make_crl(issuer, this_update=begin, next_update=end)
+        assert not isinstance(store.add_crl(der, source="test", fetched_at=now), Refusal)
+    policy = Policy(id="asks", revocation=RevocationRule(required=True))
+    content = stamped_by(signed, tsa, NOW + day)
+    one = pdf.verdict(content, trust, now=now, tsa=tsa.trust(), policy=policy, revocation=store)
+    assert (one.reason_code, one.best_signature_time) == (code, NOW + day)
+
+
+def test_what_passes_by_the_legacy_switch_alone_is_said(paper: bytes, trust: TrustStore, holder: Holder) -> None:
+    ended = (RsaEnd(3072, NOW - timedelta(days=1)),)
+    legacy = Policy(id="legacy", legacy_until=NOW + timedelta(days=1), rsa_ends=ended)
+    one = pdf.verdict(pdf.sign(paper, holder), trust, policy=legacy)
+    assert one.passed
+    assert [caution.code for caution in one.cautions] == ["legacy-algorithms"]
+
+
+def test_a_time_stamp_makes_it_pades_t_and_saves_it_beyond_its_certificates_end(
+    signed: bytes, trust: TrustStore
+) -> None:
+    tsa = Tsa()
+    at = NOW + timedelta(days=3)
+    stamped = stamped_by(signed, tsa, at)
     later = NOW + timedelta(days=800)
     one = pdf.verdict(stamped, trust, now=later, tsa=tsa.trust())
     assert one.passed

@@ -161,7 +161,11 @@ ANY_TO_TWO = bytes.fromhex("300d300b0604551d200006032a0305")
         (x509.UnrecognizedExtension(MAPPINGS, ANY_TO_TWO), True, "policyMappings: anyPolicy"),
         (x509.UnrecognizedExtension(MAPPINGS, ANY_TO_TWO), False, "policyMappings: anyPolicy"),
         (x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None), True, "requireExplicitPolicy"),
-        (x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None), False, ""),
+        (
+            x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None),
+            False,
+            "requireExplicitPolicy",
+        ),
     ],
 )
 def test_a_path_fails_for_its_policies_only_where_a_certificate_demands_one(

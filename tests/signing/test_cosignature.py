@@ -5,6 +5,7 @@ from lxml import etree
 
 from signing.cosignature import verify_all
 from signing.demo_pki import DemoPki, Holder
+from signing.explain_search import HASHED_BYTES_MAX, Search
 from signing.indication import SubIndication, Verdict
 from signing.policy import LEVELS, Policy
 from signing.sign import sign
@@ -170,3 +171,24 @@ def test_a_place_made_after_the_unit_signed_is_named_as_the_cause(
     outer, inner = judge(sign(changed, OUTER, ivan.key, ivan.certificate, now=NOW), trust)
     assert inner.reason_code != "place-added-after-signing"
     assert not inner.passed
+
+
+def test_causes_are_looked_for_only_where_that_is_asked_for(holder: Holder, ivan: Holder, trust: TrustStore) -> None:
+    """The place for the co-signature came after the unit had signed; and, apart from that, a number was changed."""
+    later = sign(DOSSIER.replace(b"  <CKy_IVAN/>\n", b""), INNER, holder.key, holder.certificate, now=NOW)
+    later = later.replace(b"</Hoso>", b"  <CKy_IVAN/>\n</Hoso>")
+    added = sign(later, OUTER, ivan.key, ivan.certificate, now=NOW)
+    changed = cosigned(holder, ivan).replace(b"<Luong>5310000</Luong>", b"<Luong>5.310.000</Luong>")
+    for content in (added, changed):
+        codes = {}
+        for explain in (False, True):
+            search = Search()
+            more = {"explain": explain, "source": content, "search": search, "size_bytes": len(content)}
+            root = etree.fromstring(content)
+            verdicts = verify_all(root, PLACES, file="Hoso", policy=Policy(), trust=trust, now=NOW, **more)
+            codes[explain] = [one.reason_code for one in verdicts]
+            assert [one.indication for one in verdicts] == [one.indication for one in judge(content, trust)]
+            assert (search.bytes_left < HASHED_BYTES_MAX) is explain
+        assert codes[False][-1] == "digest-differs"
+        assert codes[True][-1] != "digest-differs"
+        assert codes[True] == [one.reason_code for one in judge(content, trust)]

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from signing.demo_pki import DemoPki, Holder
+from signing.demo_pki import DemoPki, Holder, make_crl
 from signing.detached import Detached, DigestOf, verify_detached
-from signing.indication import SubIndication
+from signing.indication import Refusal, SubIndication
 from signing.placing import SigningImpossible
 from signing.policy import LEVELS, Policy, RevocationRule
 from signing.revocation import RevocationStore
@@ -53,6 +53,7 @@ def judge(
     level: str = LEVELS[1],
     policy: Policy | None = None,
     now: object = NOW,
+    revocation: RevocationStore | None = None,
 ) -> Detached:
     return verify_detached(
         etree.fromstring(content),
@@ -63,7 +64,7 @@ def judge(
         now=now,  # type: ignore[arg-type]
         tsa=tsa,
         level=level,
-        revocation=RevocationStore(),
+        revocation=revocation or RevocationStore(),
     )
 
 
@@ -243,3 +244,31 @@ def test_no_uri_makes_it_raise_or_covers_what_it_does_not_name(uri: str, holder:
     found = judge(forged(holder, [(uri, ENTRIES["hoso.xml"])]), trust)
     assert found.covered <= {"hoso.xml"}
     assert found.verdict.passed == bool(found.covered)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_revocation_is_said_before_the_level_and_waits_only_for_a_time_stamp_that_could_save_it(
+    hours: int, holder: Holder, pki: DemoPki, trust: TrustStore
+) -> None:
+    tsa, at, now = Tsa(), NOW + timedelta(days=1), NOW + timedelta(days=90)
+    content = sign_detached(ENTRIES, holder.key, holder.certificate, NOW)
+    stamped = add_timestamp(content, PATH, tsa.token(timestamp_covers(content, PATH), at))
+    revoked = {holder.certificate.serial_number: (at + timedelta(hours=hours), None)}
+    store = RevocationStore(trust.authorities)
+    for issuer, entries in ((pki.root, {}), (pki.intermediate, revoked)):
+        der = make_crl(issuer, entries, this_update=now - timedelta(days=1), next_update=now + timedelta(days=1))
+        assert not isinstance(store.add_crl(der, source="test", fetched_at=now), Refusal)
+    for one, waits in ((content, False), (stamped, hours > 0)):
+        for level in LEVELS[1:]:
+            asks = Policy(id="asks", revocation=RevocationRule(required=True))
+            more = {"tsa": tsa.trust(), "policy": asks, "now": now, "revocation": store}
+            found = judge(one, trust, level=level, **more).verdict
+            assert found.waits == waits
+            if not waits:
+                refused(found, SubIndication.REVOKED_NO_POE, "revoked")
+
+
+def test_a_level_that_is_too_low_waits_for_no_data(made: bytes, trust: TrustStore) -> None:
+    asks = Policy(id="asks", revocation=RevocationRule(required=True))
+    assert judge(made, trust, policy=asks).verdict.waits
+    refused(judge(made, trust, policy=asks, level=LEVELS[2]).verdict, PROFILE, "level-too-low")

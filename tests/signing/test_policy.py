@@ -12,7 +12,6 @@ from signing.policy import (
     SIGNATURE_ALGORITHMS,
     Policy,
     RsaEnd,
-    accepted,
     last_instant,
 )
 
@@ -51,7 +50,6 @@ def test_an_algorithm_ends_with_its_day_by_either_look_up(later: timedelta) -> N
     policy = Policy(signature_algorithms=(ends,))
     found = policy.accepted_signature(ends.uri, now)
     assert (found is ends) == (now.astimezone(VIETNAM).date() <= date(2026, 12, 31))
-    assert accepted(policy.signature_algorithms, ends.uri, now) is found
 
 
 def test_without_the_switch_nothing_old_passes() -> None:
@@ -84,18 +82,33 @@ def test_the_switch_does_not_let_ecdsa_with_sha1_pass() -> None:
 def test_what_passed_through_the_switch_is_named_and_nothing_else_is() -> None:
     policy = Policy(legacy_until=LAST_DAY)
     (rsa_sha1,), (sha1,) = LEGACY_SIGNATURE_ALGORITHMS, LEGACY_DIGEST_ALGORITHMS
-    assert policy.legacy_caution(RSA_SHA256, SHA256, 2048) is None
-    assert policy.legacy_caution(RSA_SHA256, SHA256, 0) is None
-    both = policy.legacy_caution(rsa_sha1, sha1, 1024)
+    assert policy.legacy_caution(RSA_SHA256, SHA256, rsa_bits=2048, now=IN_TIME) is None
+    assert policy.legacy_caution(RSA_SHA256, SHA256, rsa_bits=0, now=IN_TIME) is None
+    both = policy.legacy_caution(rsa_sha1, sha1, rsa_bits=1024, now=IN_TIME)
     assert both is not None
     assert both.code == "legacy-algorithms"
     assert "rsa-sha1, sha1, RSA 1024" in both.message_vi
     assert "31/12/2026" in both.message_vi
     assert "31/12/2026" in both.message_en
-    short = policy.legacy_caution(RSA_SHA256, SHA256, 1536)
+    short = policy.legacy_caution(RSA_SHA256, SHA256, rsa_bits=1536, now=IN_TIME)
     assert short is not None
     assert "RSA 1536" in short.message_en
     assert "sha1" not in short.message_en
+    # Every algorithm counts, wherever it was used; none is named twice.
+    beside = policy.legacy_caution(RSA_SHA256, SHA256, sha1, SHA256, sha1, rsa_bits=2048, now=IN_TIME)
+    assert beside is not None
+    assert beside.message_en.count("sha1") == 1
+
+
+def test_the_switch_does_not_silently_undo_the_end_of_short_keys() -> None:
+    ended = (RsaEnd(3072, IN_TIME - timedelta(days=1)),)
+    policy = Policy(legacy_until=LAST_DAY, rsa_ends=ended)
+    caution = policy.legacy_caution(RSA_SHA256, SHA256, rsa_bits=2048, now=IN_TIME)
+    assert caution is not None
+    assert "RSA 2048" in caution.message_vi
+    assert "3072 bit" in caution.message_vi
+    assert policy.legacy_caution(RSA_SHA256, SHA256, rsa_bits=2048, now=IN_TIME - timedelta(days=2)) is None
+    assert policy.legacy_caution(RSA_SHA256, SHA256, rsa_bits=3072, now=IN_TIME) is None
 
 
 @pytest.mark.parametrize(("day", "least"), [("2028-12-31", 2048), ("2029-01-01", 3072), ("2031-01-01", 4096)])

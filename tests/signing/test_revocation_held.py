@@ -1,5 +1,6 @@
 """What a store of revocation data holds, within bounds, and the demonstration's own lists in it."""
 
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -139,3 +140,69 @@ def test_the_demonstrations_own_lists_satisfy_a_policy_that_leaves_it_to_them(tm
     der = make_ocsp(employer, pki.intermediate.certificate, delegate, this_update=NOW, next_update=NOW + DAY)
     assert not isinstance(store.add_ocsp(der, source="", fetched_at=NOW), Refusal)
     assert store.status(chain, POLICY, NOW).used[0].kind == "ocsp"
+
+
+def test_a_revocation_that_ocsp_told_is_not_pushed_out_by_other_answers(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocation, "OCSP_HELD_MAX", 2)
+    store = town.store()
+    assert add_ocsp(store, town.ocsp(revoked=(NOW - DAY, None))) == ""
+    for _ in range(4):
+        assert add_ocsp(store, town.ocsp(about=leaf(town.middle).certificate)) == ""
+    assert code_of(town.status(store)) == "revoked"
+    assert add_ocsp(store, town.ocsp(at=NOW - 5 * HOUR)) == "revocation-contradicts"
+    # It can be kept and taken up again as all else, and a second of its kind beyond the bound is held as others are.
+    assert [one.kind for one in store.held()] == ["crl", "ocsp", "ocsp", "ocsp"]
+    monkeypatch.setattr(revocation, "OCSP_REVOKED_MAX", 1)
+    other = leaf(town.middle)
+    assert add_ocsp(store, town.ocsp(about=other.certificate, revoked=(NOW - DAY, None))) == ""
+    assert code_of(store.status(town.chain(other), POLICY, NOW)) == "revoked"
+    assert len(list(store.held())) == 4
+    assert add_ocsp(store, town.ocsp(revoked=(NOW - DAY - HOUR, None))) == ""
+    assert code_of(town.status(store)) == "revoked"
+
+
+def test_while_a_revocation_is_replaced_it_never_seems_gone(town: Town) -> None:
+    store = town.store()
+    assert add_crl(store, town.crl(at=NOW - 3 * HOUR)) == ""
+    answers = [town.ocsp(revoked=(NOW - 3 * DAY - n * SECOND, None), at=NOW - 2 * HOUR) for n in range(400)]
+    assert add_ocsp(store, answers[0]) == ""
+    chain, good, done = town.chain(), list[str](), threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            if (code := code_of(store.status(chain, POLICY, NOW))) != "revoked":
+                good.append(code)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for der in answers[1:]:
+            assert add_ocsp(store, der) == ""
+    finally:
+        done.set()
+        asking.join()
+        sys.setswitchinterval(before)
+    assert good == []
+
+
+def test_data_is_fresh_at_the_judgement_and_a_revocation_counts_from_before_the_signature(town: Town) -> None:
+    store = town.store()
+    assert add_crl(store, town.crl({town.serial: (NOW + HOUR, None)}, at=NOW + 2 * HOUR), fetched_at=NOW + DAY) == ""
+    chain = town.chain()
+    for at, now, code in (
+        (NOW, NOW + 3 * HOUR, "good"),
+        (NOW + 2 * HOUR, NOW + 3 * HOUR, "revoked"),
+        (NOW, NOW + 2 * DAY, "revocation-stale"),
+        (NOW + 2 * HOUR, NOW + 2 * DAY, "revoked"),
+        (NOW, NOW + 3 * HOUR, "good"),
+    ):
+        for again in (store, town.store()):
+            if again is not store:
+                for one in store.held():
+                    again.add_crl(one.der, source="x", fetched_at=one.fetched_at)
+            assert code_of(again.status(chain, POLICY, at, now)) == code
+    assert store.status(chain, POLICY, NOW, NOW + 3 * HOUR).used[0].age_s == 3600

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,12 +14,13 @@ from signing.demo_pki import DemoPki, Holder, make_key
 from signing.indication import Refusal, SubIndication, TimestampUsed, Verdict
 from signing.placing import SigningImpossible
 from signing.policy import LEVELS, Policy, RevocationRule
+from signing.reasons_timestamp import REASONS
 from signing.revocation import RevocationStore
 from signing.sign_xades import add_timestamp, sign_xades, timestamp_covers
 from signing.timestamp import TOKEN_BYTES_MAX, verify_token
 from signing.trust import TrustStore
 from tests.signing.tsa_workshop import POLICY_OID, PURPOSE, TSA_EXTENSIONS, Tsa
-from tests.signing.workshop import NOW, PATH, authority_name, certificate, employer, refused, unsigned, usage
+from tests.signing.workshop import CA, NOW, PATH, authority_name, certificate, employer, refused, unsigned, usage
 from tests.signing.xades_workshop import judge_xades
 
 COVERED = b"the value of a signature"
@@ -57,10 +59,32 @@ def test_a_chain_that_came_unsorted_does_no_harm(tsa: Tsa) -> None:
     assert code(tsa.token(COVERED, beside=(tsa.root.certificate,), unsorted=True), tsa) == "holds"
 
 
-def test_an_authority_that_has_expired_since_still_proves_its_tokens() -> None:
-    short = Tsa(not_after=NOW + timedelta(days=1))
+def test_an_authority_that_has_expired_since_proves_nothing_more() -> None:
+    """Whoever has its old key could date a token back: nothing else tells when it was made."""
+    day = timedelta(days=1)
+    short = Tsa(not_after=NOW + day)
     token = short.token(COVERED, NOW)
-    assert code(token, short, now=NOW + timedelta(days=30)) == "holds"
+    assert code(token, short, now=NOW + day) == "holds"
+    assert code(token, short, now=NOW + 30 * day) == "timestamp-out-of-validity"
+    span = {"not_before": NOW - 1000 * day, "not_after": NOW + day}
+    root = certificate(authority_name("SHORT ROOT"), make_key("rsa-2048"), None, extensions=CA, **span)
+    above = Tsa(root)
+    token = above.token(COVERED, NOW)
+    assert code(token, above, now=NOW + day) == "holds"
+    assert code(token, above, now=NOW + 30 * day) == "timestamp-out-of-validity"
+
+
+@pytest.mark.parametrize(("kind", "found"), [("rsa-1024", "timestamp-key"), ("rsa-2048", "holds")])
+def test_a_token_by_a_short_key(kind: str, found: str, tsa: Tsa) -> None:
+    key = rsa.generate_private_key(65537, int(kind[4:]))
+    unit = certificate(authority_name("TSA UNIT"), key, tsa.root, extensions=TSA_EXTENSIONS)
+    token = tsa.token(COVERED, signer=unit)
+    assert code(token, tsa) == found
+    refusal = verify_token(token, COVERED, tsa.trust(), NOW)
+    if isinstance(refusal, Refusal):
+        assert refusal.fields == {"authority": "CN=TSA UNIT", "key": "RSA 1024"}
+        for sentence in (REASONS["timestamp-key"].vi, REASONS["timestamp-key"].en):
+            assert "{" not in sentence.format(**refusal.fields)
 
 
 def test_a_token_without_accuracy_holds_and_a_vague_one_does_not(tsa: Tsa) -> None:

@@ -1,16 +1,18 @@
 """XAdES-B-B enveloped: what passes, what the verdict says, and what the properties must hold."""
 
 import base64
+import hashlib
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 from lxml import etree
 
 from signing.demo_pki import DemoPki, Holder
 from signing.dossier import sign_dossier
 from signing.indication import Indication, SubIndication, indication_of
 from signing.placing import SigningImpossible
-from signing.policy import LEVELS, Policy
+from signing.policy import LEVELS, Policy, RsaEnd
 from signing.reasons_xades import REASONS
 from signing.sign import sign
 from signing.sign_xades import sign_xades
@@ -18,8 +20,10 @@ from signing.trust import TrustStore
 from signing.verify import verify
 from tests.signing.workshop import (
     DOCUMENT,
+    DSIG,
     NOW,
     PATH,
+    SHA256,
     employer,
     forge,
     judge,
@@ -29,10 +33,14 @@ from tests.signing.workshop import (
 from tests.signing.xades_workshop import (
     FORMAT,
     TIME,
+    TYPE,
+    XADES,
+    canonical,
     cert_digest,
     forge_xades,
     judge_xades,
     qualifying,
+    reference,
     signed_properties,
     signing_certificate,
 )
@@ -275,3 +283,58 @@ def test_what_cannot_be_signed_is_told(holder: Holder, elliptic: Holder) -> None
     ):
         with pytest.raises(SigningImpossible):
             sign_xades(content, path, one.key, one.certificate, now=NOW)
+
+
+def older_form(holder: Holder, issuer: str, *, name: str = "sha256", method: str = SHA256) -> str:
+    return (
+        f"{TIME}<x:SigningCertificate><x:Cert>{cert_digest(holder, name, method)}<x:IssuerSerial>"
+        f"<X509IssuerName>{issuer}</X509IssuerName>"
+        f"<X509SerialNumber>{holder.certificate.serial_number}</X509SerialNumber>"
+        "</x:IssuerSerial></x:Cert></x:SigningCertificate>"
+    )
+
+
+def test_the_older_forms_issuer_name_is_compared_loosely_and_doubted_aloud(holder: Holder, trust: TrustStore) -> None:
+    issuer = holder.certificate.issuer
+    right = issuer.rfc4514_string()
+    turned = x509.Name(list(reversed(list(issuer)))).rfc4514_string()
+    for named, cautions in (
+        (right, []),
+        (turned.upper().replace(",", ", "), []),
+        ("CN=ai khác", ["issuer-name-differs"]),
+        ("không phải một tên", ["issuer-name-differs"]),
+        ("", ["issuer-name-differs"]),
+    ):
+        content = forge_xades(holder, properties=signed_properties(holder, older_form(holder, named)))
+        verdict = judge_xades(content, trust)
+        assert verdict.passed, verdict.reason_en
+        assert [one.code for one in verdict.cautions] == cautions
+
+
+def test_whatever_passes_by_the_legacy_switch_alone_is_said_wherever_it_stands(
+    holder: Holder, trust: TrustStore
+) -> None:
+    sha1 = f"{DSIG}sha1"
+    legacy = Policy(id="legacy", legacy_until=NOW + timedelta(days=10))
+    digest = hashlib.sha1(canonical(forge_xades(holder), f"{{{XADES}}}SignedProperties")).digest()
+    of_properties = reference("#p", digest, kind=TYPE).replace(SHA256, sha1)
+    by_sha1 = older_form(holder, holder.certificate.issuer.rfc4514_string(), name="sha1", method=sha1)
+    for content in (
+        forge_xades(holder, references=lambda one, _: one + of_properties),
+        forge_xades(holder, properties=signed_properties(holder, by_sha1)),
+    ):
+        verdict = judge_xades(content, trust, policy=legacy)
+        assert verdict.passed, verdict.reason_en
+        assert [one.code for one in verdict.cautions] == ["legacy-algorithms"]
+        refused(judge_xades(content, trust), SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "digest-algorithm")
+    assert judge_xades(forge_xades(holder), trust, policy=legacy).cautions == ()
+
+
+def test_a_key_past_its_end_passes_by_the_legacy_switch_with_a_caution(holder: Holder, trust: TrustStore) -> None:
+    ended = (RsaEnd(3072, NOW - timedelta(days=1)),)
+    legacy = Policy(id="legacy", legacy_until=NOW + timedelta(days=10), rsa_ends=ended)
+    verdict = judge(forge(holder), trust, policy=legacy)
+    assert verdict.passed
+    assert [one.code for one in verdict.cautions] == ["legacy-algorithms"]
+    without = judge(forge(holder), trust, policy=Policy(rsa_ends=ended))
+    refused(without, SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "key-size")

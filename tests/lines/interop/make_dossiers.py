@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Struct
 from msgspec.structs import replace
@@ -97,13 +98,36 @@ def by_the_jdk(jobs: Sequence[Job], folder: Path) -> list[bytes]:
     return [target.read_bytes() for target in targets]
 
 
+def by_net(jobs: Sequence[Job], folder: Path) -> list[bytes]:
+    """Sign with .NET's SignedXml, run by Mono, which has no ECDSA there; it writes a byte order mark and no prefix."""
+    program = folder / "NetPeer.exe"
+    if not program.exists():
+        _run(["mcs", f"-out:{program}", "-r:System.Security.dll", str(SIGN_XML.with_name("NetPeer.cs"))])
+    lines, targets = [], []
+    for number, job in enumerate(jobs):
+        source, target = folder / f"{number}.source.xml", folder / f"{number}.target.xml"
+        source.write_bytes(job.content)
+        targets.append(target)
+        keys = [f"{folder / job.shape.key}.xml", f"{folder / job.shape.key}.der"]
+        how = [job.shape.algorithm, "sha256", job.shape.c14n]
+        lines.append("\t".join(["sign", str(source), str(target), job.path, *keys, *how]))
+    told = _run(["mono", str(program)], "\n".join(lines)).splitlines()
+    if told != ["done"] * len(jobs):
+        raise RuntimeError(f".NET: {told[:3]}")
+    return [target.read_bytes() for target in targets]
+
+
+# What those two signed is kept; a third, which knows RSA alone, only signs afresh.
 TOOLS: dict[str, Tool] = {"xmlsec1": by_xmlsec1, "jdk": by_the_jdk}
+AFRESH: dict[str, Tool] = {**TOOLS, "net": by_net}
 
 
 def missing(tool: str) -> str:
     """Say why a tool cannot be used on this machine; "" when it can."""
     if tool == "xmlsec1":
         return "" if shutil.which("xmlsec1") else "the command xmlsec1 is not on this machine"
+    if tool == "net":
+        return "" if shutil.which("mono") and shutil.which("mcs") else "Mono and its compiler are not on this machine"
     if not shutil.which("java"):
         return "the command java is not on this machine"
     listed = subprocess.run(["java", "--list-modules"], check=False, capture_output=True, text=True)
@@ -137,6 +161,9 @@ def keep_keys(pki: DemoPki, folder: Path) -> None:
     """Write both keys as the tools read them; `folder` does not outlive the signing."""
     for name, holder in pki.employers.items():
         make_vectors.keep(folder, name, holder)
+        (folder / f"{name}.der").write_bytes(holder.certificate.public_bytes(Encoding.DER))
+        if isinstance(holder.key, rsa.RSAPrivateKey):
+            (folder / f"{name}.xml").write_text(make_vectors.rsa_xml(holder.key))
 
 
 def authorities_pem(pki: DemoPki) -> bytes:
@@ -208,12 +235,13 @@ def _replaced_once(content: bytes, old: bytes, new: bytes) -> bytes:
     return content.replace(old, new)
 
 
-def _run(command: Sequence[str], lines: str = "") -> None:
+def _run(command: Sequence[str], lines: str = "") -> str:
     done = subprocess.run(
         command, input=lines, check=False, capture_output=True, text=True, encoding="utf-8", timeout=SIGNED_WITHIN_S
     )
     if done.returncode:
         raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
 
 
 def main() -> None:
