@@ -96,8 +96,8 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "timestamp-out-of-validity": Reason(
         SubIndication.OUT_OF_BOUNDS_NO_POE,
-        "Chứng thư số của “{authority}” không có hiệu lực tại thời điểm cấp dấu thời gian.",
-        "The certificate of “{authority}” was not valid when the time-stamp was made.",
+        "Chứng thư số của “{authority}” không có hiệu lực tại thời điểm cấp dấu thời gian, hoặc nay đã hết hiệu lực.",
+        "The certificate of “{authority}” was not valid when the time-stamp was made, or is no longer valid now.",
     ),
     "timestamp-purpose": Reason(
         SubIndication.CHAIN_CONSTRAINTS_FAILURE,
