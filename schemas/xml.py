@@ -92,9 +92,11 @@ def parse(content: bytes, *, file: str, form: str = "") -> etree._Element | Find
 
 
 def _may_be_crowded(content: bytes) -> bool:
-    """Whether there are more equals signs than that: bytes.count takes every byte in turn, find leaps."""
-    at = -1
-    return all((at := content.find(b"=", at + 1)) >= 0 for _ in range(_CROWDED_FROM_EQUALS_SIGNS + 1))
+    """Whether there are more equals signs than that: any are left when so many are gone.
+
+    bytes.count takes every byte in turn; replacing leaps from one to the next, and is ten times as fast.
+    """
+    return b"=" in content.replace(b"=", b"-", _CROWDED_FROM_EQUALS_SIGNS)
 
 
 def _is_crowded(root: etree._Element) -> bool:

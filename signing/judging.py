@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -146,7 +147,7 @@ def judge_certificate(case: Case, context: Context) -> Refusal | None:
     if read is None:
         raise AssertionError("a signature is read before it is judged")
     chain = validate_certificate(read.certificate, context.trust, case.at, context.policy)
-    if isinstance(chain, Refusal):
+    if not isinstance(chain, Chain):
         return _waits(case, context) or chain
     case.chain = chain
     if context.policy.revocation.required:
@@ -194,6 +195,12 @@ def missing_data(case: Case) -> Refusal | None:
     return case.revocation.refusal if case.revocation else None
 
 
+@lru_cache(maxsize=64)
+def _in_utc(at: datetime) -> datetime:
+    """Turn an instant to the zone of certificates: instants of two zones are compared ten times slower."""
+    return at.astimezone(UTC)
+
+
 def validate_certificate(
     certificate: SigningCertificate, trust: TrustStore, at: datetime, policy: Policy
 ) -> Chain | Refusal:
@@ -205,7 +212,7 @@ def validate_certificate(
     """
     if certificate.is_authority:
         return Refusal("authority-signs")
-    at = at.astimezone(UTC)  # the certificates' own zone: instants of two zones are compared ten times slower
+    at = _in_utc(at)
     chain = trust.chain(certificate.der, at)
     if not isinstance(chain, Chain):
         return chain
