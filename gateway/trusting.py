@@ -198,11 +198,22 @@ async def _use(house: House, look: Look) -> None:
 
 
 def _note(house: House, look: Look, now: datetime) -> None:
+    with house.database.read() as tx:
+        if look.trusted is None and _is_told(tx, look.alarm):
+            return
     with house.database.begin() as tx:
         _sound(tx, look.alarm, now)
         if look.trusted is not None:
             # A CRL that was laid there may be what a dossier waits for.
             pending.try_all(tx, to_us(now))
+
+
+def _is_told(tx: sa.Connection, alarm: Alarm | None) -> bool:
+    """Whether exactly this alarm is open, or none."""
+    opened = [
+        (one.rule, one.next_step_en) for one in alarms.alarms(tx, [_OWNER]) if one.rule in (UNUSABLE_RULE, NONE_RULE)
+    ]
+    return opened == ([(alarm.rule, alarm.en)] if alarm is not None else [])
 
 
 def _sound(tx: sa.Connection, alarm: Alarm | None, now: datetime) -> None:

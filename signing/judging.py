@@ -157,7 +157,8 @@ def judge_certificate(case: Case, context: Context) -> Refusal | None:
 
 def _revocation_of(chain: Chain, at: datetime, context: Context) -> Status:
     """What is known at the judgement about revocations before `at` (§5.2.5: data has to be fresh when it is used)."""
-    return (context.revocation or _NOTHING_KNOWN).status(chain, context.policy, at, context.now)
+    known = context.revocation or _NOTHING_KNOWN
+    return known.status(chain, context.policy, _in_utc(at), _in_utc(context.now))
 
 
 def _waits(case: Case, context: Context) -> Refusal | None:

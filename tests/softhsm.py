@@ -93,7 +93,8 @@ class SoftHsm:
     def token(self, *keys: tuple[str, str, str]) -> "Token":
         """A new token with keys: kind, label, id in hexadecimal."""
         label = f"token-{next(_numbers)}"
-        words = ["--init-token", "--free", "--label", label, "--so-pin", SO_PIN, "--pin", PIN]
+        words = ["--init-token", "--free", "--module", str(self.library), "--label", label]
+        words += ["--so-pin", SO_PIN, "--pin", PIN]
         self.run([str(self._program.path), *words], self._program.environment)
         token = Token(self, label)
         if keys:

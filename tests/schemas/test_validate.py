@@ -1,7 +1,12 @@
 """Rules beyond the schema, and the dossier against its procedure."""
 
-import pytest
+from datetime import date, timedelta
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import validate
 from schemas.findings import Severity
 from schemas.validate import validate_form
 from tests.schemas.judging import (
@@ -102,6 +107,14 @@ def test_a_range_may_not_run_backwards(start, end, first, last, good):
     if not good:
         assert (found[0].column, found[0].value, found[0].row) == (end, last, 1)
         assert first in found[0].message_vi
+
+
+@given(st.dates(date(1900, 1, 1), date(2099, 12, 31)), st.integers(-800, 800), st.sampled_from(["%d/%m/%Y", "%m/%Y"]))
+def test_two_dates_are_in_order_at_first_sight_as_in_the_calendar(start, days, written):
+    end = start + timedelta(days)
+    calendar = (start, end) if "%d" in written else ((start.year, start.month), (end.year, end.month))
+    first, last = f"{start:{written}}", f"{end:{written}}"
+    assert validate._surely_in_order(first, last) == (calendar[0] <= calendar[1])
 
 
 def test_ranges_are_judged_in_a_form_that_is_bad_elsewhere_and_where_the_ends_stand_apart():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from schemas import xml
-from schemas.findings import Finding
+from schemas.findings import Finding, Place
 from tests.schemas.judging import GOOD, changed
 
 NAME = "Nguyễn"
@@ -60,6 +60,23 @@ def test_any_bytes_become_a_tree_of_utf8_or_a_finding(content):
     else:
         content.decode("utf-8")
         assert found.getroottree().docinfo.internalDTD is None
+
+
+DECLARED = b'<?xml version="1.0" encoding="utf-8"?>'
+
+
+@given(
+    st.sampled_from([b"", b"\xef\xbb\xbf", DECLARED, DECLARED.replace(b"utf", b"UTF"), DECLARED.replace(b"0", b"1")]),
+    st.lists(st.sampled_from(ALPHABET), max_size=25).map(b"".join),
+)
+def test_what_looks_plain_at_once_has_nothing_that_a_closer_look_refuses(declaration, rest):
+    content = declaration + rest
+    assert not xml._are_plain(content) or xml._refuse_bytes(content, Place()) is None
+
+
+@given(st.lists(st.sampled_from([b"=", b"==", b"-", b"x" * 9, b"\xe1"]), max_size=60).map(b"".join))
+def test_equals_signs_are_counted_by_leaps(content):
+    assert xml._may_be_crowded(content) == (content.count(b"=") > xml._CROWDED_FROM_EQUALS_SIGNS)
 
 
 @settings(max_examples=150)

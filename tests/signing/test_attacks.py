@@ -151,7 +151,7 @@ def test_a_bomb_is_refused_by_its_reason_and_before_it_costs(kind: str, bench: B
             for each in judged
             if not meets(one, each) or each.cpu_s > CPU_S_MAX
         ]
-    assert wrong == []
+    assert wrong == [], "\n".join(map(str, wrong))
 
 
 def test_nothing_is_fetched_for_a_reference_or_an_entity(bench: Bench) -> None:
