@@ -84,6 +84,7 @@ def accepted_algorithms(
     info: Algorithms, certificate: SigningCertificate, policy: Policy, now: datetime
 ) -> tuple[Algorithm, Algorithm] | Refusal:
     """Return the algorithms of value and digest if the policy accepts both, and the key's size (§5.2.8)."""
+    now = _in_utc(now)
     signature_algorithm = policy.accepted_signature(info.signature_algorithm, now)
     if signature_algorithm is None or not _is_built(signature_algorithm):
         return Refusal("signature-algorithm", {"algorithm": info.signature_algorithm[:100]})
@@ -198,7 +199,7 @@ def missing_data(case: Case) -> Refusal | None:
 
 @lru_cache(maxsize=64)
 def _in_utc(at: datetime) -> datetime:
-    """Turn an instant to the zone of certificates: instants of two zones are compared ten times slower."""
+    """Turn an instant to the zone of certificates and policies: those of two zones are compared ten times slower."""
     return at.astimezone(UTC)
 
 

@@ -211,10 +211,11 @@ class Policy(Struct, frozen=True, kw_only=True, dict=True):
         return self._rsa_bits_least_without_legacy(now)
 
     def _rsa_bits_least_without_legacy(self, now: datetime) -> int:
-        if not self.rsa_ends:
-            return self.rsa_bits_min
-        ended = (one.bits_below for one in self.rsa_ends if now > one.until)
-        return max(self.rsa_bits_min, max(ended, default=0))
+        least = self.rsa_bits_min
+        for one in self.rsa_ends:
+            if now > one.until:
+                least = max(least, one.bits_below)
+        return least
 
     def legacy_caution(self, *algorithms: Algorithm, rsa_bits: int, now: datetime) -> Caution | None:
         """Name what passed at `now` only through the legacy switch, or return None when nothing did.
