@@ -21,6 +21,9 @@ CPU_S_MAX = 2.0
 QUICK = catalogue.quick()
 COSTLY = catalogue.costly()
 
+# A minute and a half of processor time: in `make test`, not in `make check`.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bench(pki: DemoPki, tmp_path_factory: pytest.TempPathFactory) -> Bench:
