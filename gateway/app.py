@@ -18,14 +18,22 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from gateway import desk, ids
-from gateway.api import anyone, described, dossiers, oauth, office, validation
+from gateway.api import anyone, described, dossiers, oauth, office, procedures, validation
 from gateway.api.caller import allowance_headers, identify, language_of
 from gateway.api.problems import Answer, Refused, answer_of
 from gateway.api.submit import submit
 from gateway.callers import Budget, Caller, Callers
-from gateway.clock import Clock, SystemClock
+from gateway.clock import VIETNAM, Clock, SystemClock
 from gateway.config import Misconfigured, Settings, load
 from gateway.deadlines import Calendar
+from gateway.facts import (
+    FOLLOW_EVERY_S,
+    follow_confirmed,
+    form_files,
+    open_catalogue,
+    read_confirmed,
+    tables_confirming,
+)
 from gateway.faults import log_fault
 from gateway.fetching import Fetcher, Network, Offline, allowed_hosts
 from gateway.house import SWEEP_EVERY_S, House
@@ -38,7 +46,6 @@ from gateway.routing import OfficeTable
 from gateway.seals import open_seal
 from gateway.settle import Stores
 from gateway.trusting import TrustWatch, follow
-from schemas.catalogue import Catalogue
 from signing.indication import Refusal
 from signing.policy_file import load_policy, policy_text
 from signing.revocation import RevocationStore
@@ -68,7 +75,8 @@ def open_the_database(settings: Settings) -> Database:
 
 def open_tables(settings: Settings, now: datetime, trusted: Trusted | None = None) -> Tables:
     """The tables in force. `trusted` is what the trust folder says, read now if it was not read before; `now` is when
-    its CRLs were got, as far as we know. Raises `TrustUnusable`, `PolicyUnusable`.
+    its CRLs were got, as far as we know. No fact is confirmed in them yet. Raises `TrustUnusable`, `PolicyUnusable`,
+    `CatalogueError`, `Misconfigured`.
     """
     trusted = trusted or TrustWatch(settings.path("trust", "trust")).read(now)
     revocation = RevocationStore(trusted.authorities)
@@ -76,7 +84,7 @@ def open_tables(settings: Settings, now: datetime, trusted: Trusted | None = Non
         if isinstance(refused := revocation.add_crl(der, source=name, fetched_at=now), Refusal):
             _FAULTS.warning("%s in the trust folder is not used: %s", name, refused.code)
     return Tables(
-        catalogue=Catalogue.load(),
+        catalogue=open_catalogue(settings),
         policy=load_policy(settings.signature_policy),
         policy_text=policy_text(settings.signature_policy),
         revocation=revocation,
@@ -108,6 +116,10 @@ def build(settings: Settings, clock: Clock | None = None) -> "Door":
     clock = clock or SystemClock()
     watch = TrustWatch(settings.path("trust", "trust"))
     stores, tables = open_stores(settings, clock.now()), open_tables(settings, clock.now(), watch.read(clock.now()))
+    # Before the first dossier is judged: what an operator confirmed refuses from the start.
+    today = clock.now().astimezone(VIETNAM).date()
+    confirmed = read_confirmed(stores.database, today)
+    tables = tables_confirming(tables, confirmed)
     callers = Callers(
         stores.database,
         token_life_s=settings.token_life_s,
@@ -115,7 +127,8 @@ def build(settings: Settings, clock: Clock | None = None) -> "Door":
     )
     fetcher = fetcher_of(settings)
     house = House(settings, clock, stores, Intake(stores, tables, settings), callers, fetcher)
-    house.trust_watch = watch
+    house.trust_watch, house.confirmed = watch, confirmed
+    house.form_files = form_files(tables.catalogue)
     if watch.trusted is not None:
         # What they call revoked is news after every start.
         house.revocations.learn(watch.trusted.crls, clock.now())
@@ -216,6 +229,7 @@ def _framework(house: House) -> Litestar:
     return Litestar(
         route_handlers=[
             *anyone.HANDLERS,
+            *procedures.HANDLERS,
             *oauth.HANDLERS,
             Router(
                 "/", route_handlers=[*dossiers.HANDLERS, *validation.HANDLERS, *office.HANDLERS], guards=[_authenticate]
@@ -336,7 +350,7 @@ async def _every(house: House, wait_s: float, *steps: Callable[[], Awaitable[obj
 
 def _in_the_background(house: House) -> list[asyncio.Task[None]]:
     """What goes on while nobody asks: silent holders' work is offered again, what waits is judged, what may have
-    changed is fetched, trust is followed, what can matter no more is dropped.
+    changed is fetched, trust and confirmed facts are followed, what can matter no more is dropped.
     """
 
     async def offer_again() -> None:
@@ -346,6 +360,7 @@ def _in_the_background(house: House) -> list[asyncio.Task[None]]:
         await house.run(house.callers.forget_ended, house.clock.now())
 
     steps: list[tuple[float, tuple[Callable[[], Awaitable[object]], ...]]] = [
+        (FOLLOW_EVERY_S, (lambda: follow_confirmed(house),)),
         (SWEEP_EVERY_S, (offer_again,)),
         (SWEEP_EVERY_S, (lambda: house.run_apart(house.revocations.take_shared), lambda: judge_due(house))),
         (REFRESH_EVERY_S, (lambda: refresh(house), lambda: tell_of_revoked(house))),

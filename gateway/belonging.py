@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from gateway.belonging_words import (
     IVAN_POINTER,
-    IVAN_POINTER_OF_04,
+    IVAN_POINTER_OF_BARE,
     TAX_CODE_POINTER,
     UNIT_POINTER,
     day_for_people,
@@ -33,7 +33,7 @@ from gateway.renewal import (
     renewal_of,
     renews,
 )
-from schemas.envelope import FIRST_REGISTRATION_FORM
+from schemas.envelope import BARE_FORMS, FIRST_REGISTRATION_FORM
 from storage import bindings, clients, journal, register
 from storage.bindings import Binding
 
@@ -273,11 +273,11 @@ def _same(written: str, registered: str) -> bool:
 
 
 def _ivan_code_differs(envelope: Envelope, expected: str) -> Finding:
-    first = envelope.form == FIRST_REGISTRATION_FORM
+    bare = envelope.form in BARE_FORMS
     return say(
         "ivan-code-differs",
-        column="MaIVan" if first else "MaIVAN",
-        pointer=IVAN_POINTER_OF_04 if first else IVAN_POINTER,
+        column="MaIVan" if bare else "MaIVAN",
+        pointer=IVAN_POINTER_OF_BARE if bare else IVAN_POINTER,
         value=envelope.ivan_code,
         written=envelope.ivan_code,
         expected=expected,

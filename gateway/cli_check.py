@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
 from gateway.api.submit import checked
-from gateway.app import open_tables, open_the_database
+from gateway.app import open_tables
 from gateway.belonging import Known, look_up
+from gateway.cli_print import write_notice
 from gateway.cli_terms import (
     COULD_NOT,
     DONE,
@@ -29,20 +30,20 @@ from gateway.cli_terms import (
     settings,
 )
 from gateway.clock import VIETNAM, SystemClock, from_us
+from gateway.facts import read_confirmed, tables_confirming
 from gateway.findings_text import block, signature_lines
 from gateway.judge import ASIC_E, Refusal, Submission, judge, open_dossier
+from gateway.opened import open_if_there
 from gateway.validation import VALIDATOR
 from schemas.findings import Severity
 from signing.etsi_report import etsi_report
 from signing.validation_report import ReportSubject, report_of
 from storage import proofs
-from storage.migrations import missing
 from storage.register import Unit
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from gateway.config import Settings
     from gateway.judge import Filing, Opened, Tables
     from storage.database import Database
 
@@ -75,6 +76,7 @@ def declare(commands: Commands[Parser]) -> None:
             motcua check thang-11/*.xml --lang both
             motcua check hoso.signed.xml --json
             motcua check hoso.signed.xml --report bao-cao.xml   # ETSI TS 119 102-2; .json: JSON
+            motcua check hoso.signed.xml --notice thong-bao.pdf # để in · to be printed
         """,
     )
     check.add_argument("files", nargs="+", metavar="FILE", help="hồ sơ, hoặc - · dossiers, or - for standard input")
@@ -85,22 +87,24 @@ def declare(commands: Commands[Parser]) -> None:
     check.add_argument(
         "--report", metavar="FILE", help="ghi báo cáo kiểm tra chữ ký (.xml: ETSI, .json) · write the validation report"
     )
+    check.add_argument("--notice", metavar="OUT", help="ghi thông báo để in (.pdf, .html) · write the printable notice")
     add_language(check)
     add_json(check)
 
 
 def _check(asked: argparse.Namespace) -> int:
     told = settings()
-    if asked.report and len(asked.files) != 1:
-        raise CannotWork("--report: chỉ cho một hồ sơ · for one dossier only")
+    for option in ("report", "notice"):
+        if getattr(asked, option) and len(asked.files) != 1:
+            raise CannotWork(f"--{option}: chỉ cho một hồ sơ · for one dossier only")
     now = SystemClock().now()
     tables = open_tables(told, now)
     at = asked.at or now
-    database = _register(told)
+    database = open_if_there(told)
     bad = unread = 0
     try:
         if database is not None:
-            _learn(tables, database)
+            tables = _learn(tables, database, at)
         for file in asked.files:
             try:
                 content = read_file(file)
@@ -111,8 +115,7 @@ def _check(asked: argparse.Namespace) -> int:
             judged = _judge(file, content, at, database, tables, unsigned=asked.unsigned)
             bad += not judged.ok
             _tell(judged, asked)
-            if asked.report:
-                _write_report(Path(asked.report), judged, tables, now)
+            _write(judged, asked, tables, now)
     finally:
         if database is not None:
             database.close()
@@ -124,13 +127,24 @@ def _check(asked: argparse.Namespace) -> int:
     return COULD_NOT if unread else JUDGED_BAD if bad else DONE
 
 
-def _learn(tables: Tables, database: Database) -> None:
-    """Know the revocation data that the gateway here has fetched, too."""
+def _write(judged: _Judged, asked: argparse.Namespace, tables: Tables, now: datetime) -> None:
+    """The report and the notice, where they were asked for."""
+    if asked.report:
+        _write_report(Path(asked.report), judged, tables, now)
+    if asked.notice:
+        language: Literal["vi", "en"] = "en" if asked.lang == "en" else "vi"
+        write_notice(judged.outcome, asked.notice, language, content_alone=asked.unsigned)
+        aside(f"Thông báo · notice: {asked.notice}")
+
+
+def _learn(tables: Tables, database: Database, at: datetime) -> Tables:
+    """Know the revocation data that the gateway here has fetched, too, and the facts that its operators confirmed."""
     with database.read() as tx:
         fetched = proofs.fetched_after(tx, 0, FETCHED_MAX)
     for one in fetched:
         add = tables.revocation.add_ocsp if one.kind == "ocsp" else tables.revocation.add_crl
         add(one.content, source=one.source, fetched_at=from_us(one.fetched_at_us))
+    return tables_confirming(tables, read_confirmed(database, at.astimezone(VIETNAM).date()))
 
 
 def _write_report(file: Path, judged: _Judged, tables: Tables, now: datetime) -> None:
@@ -147,17 +161,6 @@ def _write_report(file: Path, judged: _Judged, tables: Tables, now: datetime) ->
     as_xml = file.suffix.lower() == ".xml"
     file.write_bytes(etsi_report(report, rests_on, VALIDATOR) if as_xml else report.keep())
     print(f"Báo cáo · report: {file}")
-
-
-def _register(told: Settings) -> Database | None:
-    """The register of units, if there is one here: looking must not make a database."""
-    if not told.database_url and not (told.home_path / "motcua.sqlite").exists():
-        return None
-    database = open_the_database(told)
-    if missing(database):
-        database.close()
-        return None
-    return database
 
 
 def _judge(

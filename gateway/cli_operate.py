@@ -24,15 +24,19 @@ from gateway.cli_terms import (
     thousands,
     wrapped,
 )
-from gateway.clock import SystemClock
+from gateway.clock import VIETNAM, SystemClock
 from gateway.config import Misconfigured, Settings
+from gateway.facts import NOTHING, Confirmed, facts_in, open_catalogue, read_confirmed
 from gateway.opened import open_migrated
 from gateway.scanner import scanner_of
 from gateway.seals import open_seal, refuse_unknown_seal
 from gateway.settle import Stores
+from gateway.start import SchemaMissing
+from schemas.catalogue import CatalogueError
 from signing.seal import SealKeyUnusable
 from storage.cipher import Cipher
-from storage.migrations import migrate, missing
+from storage.database import DatabaseAway
+from storage.migrations import SchemaUnknown, migrate, missing
 from storage.vaults import open_vault
 
 if TYPE_CHECKING:
@@ -45,11 +49,12 @@ _PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
 
 
 class _Looked(Struct, frozen=True):
-    """One thing that `check-config` looked at: what was found, or what is wrong."""
+    """One thing that `check-config` looked at: what was found, or what is wrong; and facts that nobody confirmed."""
 
     what: str
     found: str = ""
     wrong: str = ""
+    unconfirmed: tuple[str, ...] = ()
 
 
 def declare(commands: Commands[Parser]) -> None:
@@ -140,13 +145,18 @@ def _look(told: Settings) -> list[_Looked]:
     """Each thing opened by itself, so that one answer tells all that is wrong."""
     if not told.database_url and not (told.home_path / "motcua.sqlite").exists():
         first = "chưa có gì, lần chạy đầu sẽ tạo · nothing there yet, the first start makes it"
-        return [_Looked(f"{told.home_path}", found=first), _try("bảng · tables", lambda: _tables(told))]
+        return [
+            _Looked(f"{told.home_path}", found=first),
+            _try("bảng · tables", lambda: _tables(told)),
+            _catalogue(told, NOTHING),
+        ]
     return [
         _try("cơ sở dữ liệu · database", lambda: _database(told)),
         _try("kho · vault", lambda: _vault(told)),
         _try("khóa chính · master key", lambda: _master_key(told)),
         _try("khóa niêm phong · seal key", lambda: _seal(told)),
         _try("bảng · tables", lambda: _tables(told)),
+        _catalogue(told, _confirmed(told)),
         _try("thu hồi chứng thư · revocation", lambda: _revocation(told)),
         _try("quét mã độc · scanner", lambda: _papers(told)),
     ]
@@ -196,6 +206,40 @@ def _tables(told: Settings) -> str:
     anchors = len(tables.trust.anchors)
     trusted = f"{anchors} gốc được tin · anchors" if anchors else "CHƯA có gốc được tin · NO anchor, nothing can pass"
     return f"{trusted}; {tables.offices.version}; {tables.policy.id}"
+
+
+def _confirmed(told: Settings) -> Confirmed:
+    """What an operator confirmed; nothing where the database cannot say, which is told with the database."""
+    try:
+        with open_migrated(told) as database:
+            return read_confirmed(database, SystemClock().now().astimezone(VIETNAM).date())
+    except (DatabaseAway, SchemaMissing, SchemaUnknown, OSError, ValueError):
+        return NOTHING
+
+
+def _catalogue(told: Settings, confirmed: Confirmed) -> _Looked:
+    """How much may be filed by how many rules, what of it nobody has confirmed, and what is laid over it."""
+    what, today = "danh mục · catalogue", SystemClock().now().astimezone(VIETNAM).date()
+    try:
+        catalogue = open_catalogue(told)
+    except (CatalogueError, Misconfigured) as error:
+        return _Looked(what, wrong=" ".join(str(error).split()))
+    forms = catalogue.forms(today)
+    counted = (
+        f"{len(catalogue.procedures(today))} thủ tục · procedures, {len(forms)} biểu mẫu · forms, "
+        f"{sum(len(form.rules.rules) for form in forms)} quy tắc · rules"
+    )
+    unsure = [
+        fact
+        for fact in facts_in(catalogue, today).values()
+        if fact.certainty == "unconfirmed" and fact.id not in confirmed.words
+    ]
+    only_warning = [fact.id for fact in unsure if fact.refuses]
+    said = f"{len(confirmed.words)} điều đã xác nhận · confirmed, {len(unsure)} chưa · not (motcua fact list)"
+    if only_warning:
+        said += f"; mới chỉ nhắc vì chưa xác nhận · only warn until confirmed: {', '.join(only_warning)}"
+    over = f"; lớp phủ · laid over it: {told.catalogue}" if told.catalogue else ""
+    return _Looked(what, found=f"{counted}; {said}{over}", unconfirmed=tuple(fact.id for fact in unsure))
 
 
 def _revocation(told: Settings) -> str:

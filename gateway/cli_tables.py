@@ -25,8 +25,8 @@ from gateway.cli_terms import (
 )
 from gateway.clock import VIETNAM, SystemClock, rfc3339
 from gateway.deadlines import Calendar, due
+from gateway.facts import open_catalogue
 from gateway.routing import Ambiguous, OfficeTable, route
-from schemas.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +119,7 @@ def _offices(asked: argparse.Namespace) -> int:
 
 def _due(asked: argparse.Namespace) -> int:
     at: datetime = asked.at or SystemClock().now()
-    procedure = Catalogue.load().procedure(asked.procedure, at.astimezone(VIETNAM).date())
+    procedure = open_catalogue(settings()).procedure(asked.procedure, at.astimezone(VIETNAM).date())
     if procedure is None:
         raise CannotWork(f"không có thủ tục {asked.procedure} vào ngày này · no such procedure on that day")
     if procedure.time_limit_working_days is None:

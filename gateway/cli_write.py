@@ -19,11 +19,13 @@ from gateway.cli_terms import (
     aside,
     command,
     read_file,
+    settings,
     thousands,
     whole,
     write_file,
 )
 from gateway.clock import VIETNAM, SystemClock
+from gateway.facts import open_catalogue
 from schemas import sample
 from schemas.catalogue import Catalogue
 from signing.asic import ENVELOPE
@@ -50,7 +52,7 @@ def declare(commands: Commands[Parser]) -> None:
             motcua sample 04 -o dangky.xml
         """,
     )
-    make.add_argument("procedure", metavar="PROCEDURE", help="mã thủ tục: 600, 04 · code of the procedure")
+    make.add_argument("procedure", metavar="PROCEDURE", help="mã thủ tục: 600, 607, 630a, 04 … · its code")
     make.add_argument("--employees", type=whole(1, sample.EMPLOYEES_MAX), default=10, metavar="N")
     make.add_argument("--seed", type=whole(0, SEED_MAX), default=0, metavar="S")
     make.add_argument("--unit", metavar="CODE", help="mã đơn vị (mặc định: theo --seed) · unit code")
@@ -105,6 +107,7 @@ def _sample(asked: argparse.Namespace) -> int:
         made_on=asked.made_on or today,
         attachments=asked.attachments,
         attachment_bytes=asked.attachment_bytes,
+        catalogue=open_catalogue(settings()),
     )
     write_file(asked.output, content)
     if asked.output:
@@ -136,7 +139,7 @@ def _signed(
     if asked.profile != "asic":
         if is_container:
             raise CannotWork(f"{asked.file} là gói ASiC-E: thêm --profile asic · is a container: add --profile asic")
-        paths = signature_paths(Catalogue.load(), now.astimezone(VIETNAM).date())
+        paths = signature_paths(open_catalogue(settings()), now.astimezone(VIETNAM).date())
         return sign_dossier(
             content, key, certificate, signature_paths=paths, now=at, level=asked.level, profile=asked.profile
         )
@@ -148,7 +151,7 @@ def _signed(
         return add_signature(content, key, certificate, at)
     if asked.level == "envelope":
         return make_container({ENVELOPE: content}, key, certificate, now=at)
-    paths = signature_paths(Catalogue.load(), now.astimezone(VIETNAM).date())
+    paths = signature_paths(open_catalogue(settings()), now.astimezone(VIETNAM).date())
     return container_of_envelope(content, key, certificate, at, signature_paths=paths)
 
 

@@ -75,6 +75,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seal_keys: str = ""
     # The key that wraps each dossier's own key (32 bytes); empty: `master.key` in `home`.
     master_key: str = ""
+    # A folder of the operator's own procedures, forms and codes, laid over those that come with motcua; empty: none.
+    catalogue: str = ""
     # The table of offices; empty: the one that comes with motcua, which is unconfirmed.
     offices: str = ""
     # The address at which clients reach the gateway (https://…); empty: http:// with `host` and `port`.

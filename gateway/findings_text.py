@@ -77,6 +77,7 @@ def _place(found: Finding) -> Place:
         form=found.form,
         row=found.row,
         row_name=found.row_name,
+        row_key=found.row_key,
         column=found.column,
         column_label=found.column_label,
     )

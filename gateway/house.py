@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from gateway.api.body import Limits
+from gateway.facts import NOTHING, Confirmed, FormFiles
 from gateway.intake import answered_in_time
 from gateway.revocations import Revocations
 from storage import journal
@@ -115,10 +116,20 @@ class House:
         )
         self._large = asyncio.Semaphore(LARGE_AT_ONCE_MAX)
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "database")
+        # Setting type takes a core for as long as it lasts: one document at a time.
+        self._press = ThreadPoolExecutor(1, "typeset")
         self.watch = Watch(stores.database, self.run)
         self.fetcher = fetcher
         # Whoever composes the house says which folder is followed.
         self.trust_watch: TrustWatch | None = None
+        # Which unconfirmed facts of the catalogue an operator has confirmed: the catalogue in the tables agrees.
+        self.confirmed: Confirmed = NOTHING
+        # The files of the catalogue's forms, by version, for whoever asks for them.
+        self.form_files: dict[str, FormFiles] = {}
+        # Sample dossiers that were made already, the oldest first.
+        self.samples: dict[tuple[str, str, int], bytes] = {}
+        # Anyone may ask for one, and making it takes a thread: one at a time.
+        self.sampling = asyncio.Semaphore(1)
         self.revocations = Revocations(lambda: self.tables, fetcher, stores, self.run, clock)
         intake.revocations = self.revocations
 
@@ -148,6 +159,10 @@ class House:
         """Run a step that takes long (large content, a store behind a network) in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: step(*args, **kwargs))
 
+    async def typeset(self, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Run a step that sets type in its thread; others wait for their turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._press, lambda: step(*args, **kwargs))
+
     async def close(self) -> None:
         """Answer who still waits, then give everything back."""
         await self.watch.close()
@@ -155,5 +170,6 @@ class House:
         await self.intake.close()
         await self.fetcher.close()
         self._threads.shutdown()
+        self._press.shutdown(cancel_futures=True)
         self.stores.vault.close()
         self.stores.database.close()

@@ -21,9 +21,11 @@ from gateway.routing import Ambiguous, OfficeTable, Route, route
 from gateway.signed_by import ENVELOPE, Looking, for_the_unit, sealed, verdict_on
 from schemas import envelope as envelopes
 from schemas import validate, xml
-from schemas.catalogue import Catalogue, Procedure
+from schemas.catalogue import Catalogue
 from schemas.envelope_files import EnvelopeFile
 from schemas.findings import Finding, Severity, bounded
+from schemas.form import Form
+from schemas.procedure import Procedure
 from signing import asic
 from signing.asic_manifest import MEDIA_TYPE
 from signing.explain_search import Search
@@ -200,11 +202,14 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
     )
     procedure = tables.catalogue.procedure(header.procedure, on)
     versions: list[str] = [procedure.version] if procedure else []
+    if tables.catalogue.confirmed_number:
+        # What operators had confirmed by then decides what refuses: with it the judgement can be had again.
+        versions.append(f"facts@{tables.catalogue.confirmed_number}")
     destination: Route | Ambiguous | None = None
     renewals: tuple[Binding, ...] = ()
     papers: tuple[Paper, ...] = ()
     if envelope is not None:
-        findings += _judge_forms(envelope, tables, received_at, verdicts, versions, looking)
+        findings += _judge_forms(envelope, tables, received_at, verdicts, versions, looking, header)
         findings += containers.unnamed(opened.entries, opened.beside)
         found, papers = judge_papers(envelope, tables, received_at)
         findings += found
@@ -271,6 +276,7 @@ def _judge_forms(
     verdicts: list[Verdict],
     versions: list[str],
     looking: Looking,
+    header: envelopes.Header,
 ) -> list[Finding]:
     """Each form in the envelope: its signature, its schema, what a schema cannot say; then all of them together.
 
@@ -278,7 +284,7 @@ def _judge_forms(
     """
     on = now.astimezone(VIETNAM).date()
     findings: list[Finding] = []
-    roots: dict[int, etree._Element] = {}
+    read: list[tuple[EnvelopeFile, Form, etree._Element]] = []
     for file in envelope.files:
         form = tables.catalogue.form(file.form, on)
         if form is None:
@@ -293,10 +299,13 @@ def _judge_forms(
             verdicts.append(
                 verdict_on(root, form.signature_path, file.name, tables, now, looking=looking, source=source)
             )
-        findings += validate.validate_form(root, form, file=file.name)
         versions.append(form.version)
-        roots[file.number] = root
-    return findings + validate.validate_dossier(envelope, roots, tables.catalogue, on)
+        read.append((file, form, root))
+    # Rules compare forms with each other, so all are read before the first is judged.
+    facts = validate.facts_of(envelope, header, read, tables.catalogue, on)
+    for file, form, root in read:
+        findings += validate.validate_form(root, form, file=file.name, facts=facts)
+    return findings + validate.validate_dossier(envelope, tables.catalogue, on)
 
 
 def overall(verdicts: Sequence[Verdict]) -> Verdict | None:

@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gateway.app import open_the_database
+from gateway.facts import open_catalogue, read_confirmed
 from gateway.start import SchemaMissing
 from storage.migrations import migrate, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from gateway.config import Settings
+    from schemas.catalogue import Catalogue
     from storage.database import Database
 
 
@@ -34,3 +37,29 @@ def open_migrated(settings: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def open_if_there(settings: Settings) -> Database | None:
+    """The database, if there is one here and it has been migrated: looking must not make it. Raises `DatabaseAway`."""
+    if not settings.database_url and not (settings.home_path / "motcua.sqlite").exists():
+        return None
+    database = open_the_database(settings)
+    if missing(database):
+        database.close()
+        return None
+    return database
+
+
+def catalogue_here(settings: Settings, on: date) -> Catalogue:
+    """The catalogue with what operators confirmed for that day, so that it judges as the gateway here does.
+
+    Raises CatalogueError, Misconfigured, `DatabaseAway`.
+    """
+    catalogue, database = open_catalogue(settings), open_if_there(settings)
+    if database is None:
+        return catalogue
+    try:
+        confirmed = read_confirmed(database, on)
+    finally:
+        database.close()
+    return catalogue.confirming(confirmed.words, confirmed.number)

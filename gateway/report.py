@@ -81,6 +81,7 @@ class FindingShown(Struct, frozen=True, kw_only=True):
     form: str
     row: int | None
     row_name: str
+    row_key: str
     column: str
     column_label: str
     pointer: str
@@ -246,6 +247,7 @@ def shown_findings(findings: Sequence[Finding], language: Language) -> list[Find
             form=f.form,
             row=f.row,
             row_name=f.row_name,
+            row_key=f.row_key,
             column=f.column,
             column_label=f.column_label,
             pointer=f.pointer,

@@ -12,8 +12,8 @@ from schemas.findings import Finding, finding
 from schemas.zip_directory import ZipBroken, entries
 
 if TYPE_CHECKING:
-    from schemas.catalogue import Attachments
     from schemas.findings import Place
+    from schemas.procedure import Attachments
 
 # By the table of contents of a DOCX or XLSX; nothing behind it is read.
 ZIP_UNPACKED_BYTES_MAX: Final = 512 * 1024 * 1024

@@ -2,166 +2,83 @@
 
 from __future__ import annotations
 
-import tomllib
-from datetime import date
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from lxml import etree
-from msgspec import Struct, ValidationError, convert
+from schemas.codes import Lists, ListUnusableError
+from schemas.form import Form, FormUnusableError, read_form
+from schemas.procedure import Procedure, ProcedureUnusableError, read_procedure
+from schemas.rules import Facts
 
-from schemas.model import Element, SchemaNotUnderstoodError, read_model
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
 
 ROOM: Final = Path(__file__).parent
 ENVELOPE: Final = "Hoso"
-_Dated = TypeVar("_Dated", "Form", "Procedure")
+_Dated = TypeVar("_Dated", Form, Procedure)
 
 
 class CatalogueError(Exception):
     """A file of the catalogue cannot be read or contradicts another; the gateway must not start. Not worth a retry."""
 
 
-class Range(Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from", "end": "to"}):
-    """Two columns of a row of which the first may not be later. `unit` is "date" (dd/MM/yyyy) or "month" (MM/yyyy)."""
-
-    start: str
-    end: str
-    unit: str
-
-
-class Rows(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a form's rows are, which column numbers them, which names the person, and which make two rows the same."""
-
-    path: str
-    number: str
-    name: str
-    same: tuple[str, ...] = ()
-
-
-class Newcomers(Struct, frozen=True, forbid_unknown_fields=True):
-    """A row whose `column` is empty needs the other `form` in the same dossier."""
-
-    column: str
-    form: str
-
-
-class FormData(Struct, frozen=True, forbid_unknown_fields=True):
-    """A form.toml. `certainty` marks each fact verified, inferred or unconfirmed."""
-
-    form: str
-    version: str
-    title_vi: str
-    title_en: str
-    decision: str
-    valid_from: date
-    root: str
-    signature_path: str
-    labels: dict[str, str]
-    certainty: dict[str, str]
-    valid_to: date | None = None
-    rows: Rows | None = None
-    ranges: tuple[Range, ...] = ()
-    newcomers: Newcomers | None = None
-
-
-class Form(Struct, frozen=True):
-    """A form in one version, such as D02-TS@595.
-
-    `schema` is compiled once and used by all threads: a verdict takes one call. `watched` are the columns that rules
-    beyond the schema look at in every row, `ends` the ranges by their last column.
-    """
-
-    code: str
-    version: str
-    valid_from: date
-    valid_to: date | None
-    root: str
-    signature_path: str
-    title_vi: str
-    title_en: str
-    rows: Rows | None
-    newcomers: Newcomers | None
-    watched: tuple[str, ...]
-    ends: dict[str, Range]
-    labels: dict[str, str]
-    certainty: dict[str, str]
-    folder: Path
-    schema: etree.XMLSchema
-    model: Element
-
-    def label(self, column: str) -> str:
-        """The words printed over a column, or nothing."""
-        return self.labels.get(column, "")
-
-
-class Attachments(Struct, frozen=True, forbid_unknown_fields=True):
-    """Supporting papers: the code they are filed under, the kinds of file allowed, how large one may be."""
-
-    code: str
-    title_vi: str
-    title_en: str
-    kinds: tuple[str, ...]
-    size_bytes_max: int
-
-
-class Procedure(Struct, frozen=True, forbid_unknown_fields=True):
-    """A procedure in one version, as its procedure.toml says. `may` holds `must`.
-
-    `certainty` marks each fact verified, inferred or unconfirmed. `bare_form` is set where the signed document is
-    itself the form and no envelope goes round it. `filing_within_days` (calendar days from the event) is 0 where none
-    is known.
-    """
-
-    code: str
-    valid_from: date
-    title_vi: str
-    title_en: str
-    other_titles_vi: tuple[str, ...]
-    decision: str
-    must: frozenset[str]
-    may: frozenset[str]
-    bare_form: str
-    time_limit_working_days: int | None
-    filing_within_days: int
-    channels: tuple[str, ...]
-    copies: int
-    fee_vnd: int
-    inspection: str
-    result_vi: str
-    result_en: str
-    attachments: Attachments
-    certainty: dict[str, str]
-    valid_to: date | None = None
-
-    @property
-    def version(self) -> str:
-        """The version's own name, such as 600@2025-07-01."""
-        return f"{self.code}@{self.valid_from.isoformat()}"
-
-
 class Catalogue:
-    """All procedures and forms. Reading it never touches the disk again; safe for all threads."""
+    """All procedures, forms and code lists. Reading it never touches the disk again; safe for all threads.
 
-    def __init__(self, forms: dict[str, tuple[Form, ...]], procedures: dict[str, tuple[Procedure, ...]]) -> None:
+    `confirmed` are the ids of the unconfirmed facts that an operator has confirmed: rules resting on them may refuse.
+    `confirmed_number` numbers what was said of them, so that a judgement can name it; 0 when nothing was.
+    """
+
+    def __init__(
+        self,
+        forms: dict[str, tuple[Form, ...]],
+        procedures: dict[str, tuple[Procedure, ...]],
+        lists: Lists,
+        confirmed: frozenset[str] = frozenset(),
+        confirmed_number: int = 0,
+    ) -> None:
         self._forms = forms
         self._procedures = procedures
+        self.lists = lists
+        self.confirmed = confirmed
+        self.confirmed_number = confirmed_number
 
     @classmethod
-    def load(cls, room: Path = ROOM) -> Catalogue:
-        """Read `forms/` and `procedures/` and compile every schema. Raises CatalogueError, naming the file."""
-        forms: dict[str, list[Form]] = {}
-        for path in sorted(room.glob("forms/*/*/form.toml")):
-            form = _form(path)
-            forms.setdefault(form.code, []).append(form)
-        procedures: dict[str, list[Procedure]] = {}
-        for path in sorted(room.glob("procedures/*/*/procedure.toml")):
-            procedure = _procedure(path)
-            procedures.setdefault(procedure.code, []).append(procedure)
-        if ENVELOPE not in forms or not procedures:
-            raise CatalogueError(f"no envelope or no procedure below {room}")
-        return cls(
-            {code: tuple(sorted(versions, key=_newest_first)) for code, versions in forms.items()},
-            {code: tuple(sorted(versions, key=_newest_first)) for code, versions in procedures.items()},
+    def load(cls, *rooms: Path) -> Catalogue:
+        """Read `forms/`, `procedures/` and `codes/` of the room that comes with motcua, or of these, and compile every
+        schema. A version that stands in several rooms is taken from the last. Raises CatalogueError, naming the file.
+        """
+        forms: dict[str, Form] = {}
+        procedures: dict[str, Procedure] = {}
+        read = rooms or (ROOM,)
+        try:
+            for room in read:
+                found = [read_form(path) for path in sorted(room.glob("forms/*/*/form.toml"))]
+                forms.update({form.version: form for form in found})
+                told = [read_procedure(path) for path in sorted(room.glob("procedures/*/*/procedure.toml"))]
+                procedures.update({one.version: one for one in told})
+            lists = Lists.load(*(room / "codes" for room in read))
+        except (FormUnusableError, ProcedureUnusableError, ListUnusableError) as error:
+            raise CatalogueError(str(error)) from error
+        _refuse_strange_rules(forms.values(), lists)
+        catalogue = cls(_by_code(forms.values()), _by_code(procedures.values()), lists)
+        if ENVELOPE not in catalogue._forms or not procedures:
+            raise CatalogueError(f"no envelope or no procedure below {', '.join(map(str, read))}")
+        return catalogue
+
+    def facts(self, on: date) -> Facts:
+        """What the rules of a form may ask when it is judged alone on that day."""
+        return Facts(on=on, lists=self.lists, confirmed=self.confirmed, alone=True)
+
+    def confirming(self, facts: Iterable[str], number: int = 0) -> Catalogue:
+        """The same catalogue, with exactly these facts confirmed; `number` is that of the last word said of any."""
+        return Catalogue(self._forms, self._procedures, self.lists, frozenset(facts), number)
+
+    def with_form(self, form: Form) -> Catalogue:
+        """The same catalogue, with this version of the form in force on every day."""
+        return Catalogue(
+            {**self._forms, form.code: (form,)}, self._procedures, self.lists, self.confirmed, self.confirmed_number
         )
 
     def procedure(self, code: str, on: date) -> Procedure | None:
@@ -189,9 +106,42 @@ class Catalogue:
         found = (self.form(code, on) for code in sorted(self._forms))
         return tuple(item for item in found if item is not None)
 
+    @property
+    def form_codes(self) -> tuple[str, ...]:
+        """Every form that was, is or will be in force, the envelope among them."""
+        return tuple(sorted(self._forms))
 
-def _newest_first(item: Form | Procedure) -> int:
-    return -item.valid_from.toordinal()
+    @property
+    def procedure_codes(self) -> tuple[str, ...]:
+        """Every procedure that was, is or will be in force."""
+        return tuple(sorted(self._procedures))
+
+    def form_versions(self, code: str) -> tuple[Form, ...]:
+        """Every version of a form, the newest first, in force or not."""
+        return self._forms.get(code, ())
+
+    def procedure_versions(self, code: str) -> tuple[Procedure, ...]:
+        """Every version of a procedure, the newest first, in force or not."""
+        return self._procedures.get(code, ())
+
+
+def _refuse_strange_rules(forms: Iterable[Form], lists: Lists) -> None:
+    """Every rule asks lists that there are, and stands in one form alone. Raises CatalogueError."""
+    owners: dict[str, str] = {}
+    for form in forms:
+        for rule in form.rules.rules:
+            if unknown := rule.lists.difference(lists.names):
+                raise CatalogueError(f"{form.folder}: rule {rule.id} asks an unknown list {', '.join(unknown)}")
+            # Whoever confirms a rule names it by its id alone.
+            if owners.setdefault(rule.id, form.code) != form.code:
+                raise CatalogueError(f"{form.folder}: rule {rule.id} stands in {owners[rule.id]} already")
+
+
+def _by_code(items: Iterable[_Dated]) -> dict[str, tuple[_Dated, ...]]:
+    found: dict[str, list[_Dated]] = {}
+    for item in sorted(items, key=lambda each: each.valid_from, reverse=True):
+        found.setdefault(item.code, []).append(item)
+    return {code: tuple(versions) for code, versions in found.items()}
 
 
 def _in_force(versions: tuple[_Dated, ...], on: date) -> _Dated | None:
@@ -199,51 +149,3 @@ def _in_force(versions: tuple[_Dated, ...], on: date) -> _Dated | None:
         if version.valid_from <= on and (version.valid_to is None or on <= version.valid_to):
             return version
     return None
-
-
-def _form(path: Path) -> Form:
-    folder = path.parent
-    try:
-        told = convert(tomllib.loads(path.read_text("utf-8")), FormData)
-        tree = etree.parse(folder / "form.xsd")
-        schema, model = etree.XMLSchema(tree), read_model(tree)
-    except (OSError, ValueError, ValidationError, etree.LxmlError, SchemaNotUnderstoodError) as error:
-        raise CatalogueError(f"{path}: {error}") from error
-    if (folder.parent.name, folder.name) != (told.form, told.version) or model.name != told.root:
-        raise CatalogueError(f"{path}: folder, form.toml and form.xsd do not agree")
-    return Form(
-        code=told.form,
-        version=f"{told.form}@{told.version}",
-        valid_from=told.valid_from,
-        valid_to=told.valid_to,
-        root=told.root,
-        signature_path=told.signature_path,
-        title_vi=told.title_vi,
-        title_en=told.title_en,
-        rows=told.rows,
-        newcomers=told.newcomers,
-        watched=_watched(told),
-        ends={item.end: item for item in told.ranges},
-        labels=told.labels,
-        certainty=told.certainty,
-        folder=folder,
-        schema=schema,
-        model=model,
-    )
-
-
-def _watched(told: FormData) -> tuple[str, ...]:
-    if told.rows is None:
-        return ()
-    return (told.rows.number, *told.rows.same[:1], *(item.end for item in told.ranges))
-
-
-def _procedure(path: Path) -> Procedure:
-    try:
-        told = convert(tomllib.loads(path.read_text("utf-8")), Procedure)
-    except (OSError, ValueError, ValidationError) as error:
-        raise CatalogueError(f"{path}: {error}") from error
-    folder = path.parent
-    if (folder.parent.name, folder.name) != (told.code, told.valid_from.isoformat()) or not told.must <= told.may:
-        raise CatalogueError(f"{path}: folder and procedure.toml do not agree, or a form must but may not be there")
-    return told

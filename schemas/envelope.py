@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from schemas.checkdigits import tax_code_canonical, tax_code_holds
-from schemas.envelope_files import ENVELOPE, FILES_MAX, EnvelopeFile, Files, number_of, without
+from schemas.envelope_files import DECISION_SUFFIXES, ENVELOPE, FILES_MAX, EnvelopeFile, Files, number_of, without
 from schemas.findings import Finding, Place, bounded, finding
 from schemas.tree import line_of, text_of
 from schemas.validate import validate_form
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-    from schemas.catalogue import Catalogue, Form
+    from schemas.catalogue import Catalogue
+    from schemas.form import Form
 
 FIRST_REGISTRATION: Final = "04"
 FIRST_REGISTRATION_FORM: Final = "04_DK-IVAN"
@@ -30,16 +31,35 @@ _UNIT: Final = "NoiDung/ThongTinDonVi"
 _GROUPS: Final = frozenset({"ThongTinIVAN", "ThongTinDonVi", "ThongTinHoSo"})
 _NO_COLUMNS: Final = _GROUPS | {"ToKhais"}
 _GROUPS_OF_ENVELOPE: Final = ("ThongTinDonVi", "ThongTinHoSo")
-_COLUMNS_OF_FIRST_REGISTRATION: Final = ("MaCoQuan", "MaIVan")
 HEADER_CHARACTERS_MAX: Final = 600
 
-# Vendors' software writes the decision's number behind a procedure's code.
-_PROCEDURE_SUFFIXES: Final = ("-595", "-959", "-166")
 _OLD_ROOTS: Final = {
     "BaoHiemDienTu": ("mẫu phong bì cũ", "an older envelope"),
     "Envelope": ("mẫu phong bì riêng của Hà Nội", "Hanoi's own older envelope"),
     "BHXH": ("mẫu đăng ký I-VAN cũ", "an older I-VAN registration"),
 }
+
+
+class _Bare(Struct, frozen=True):
+    """A form that no envelope goes round: its root is that of the envelope, and it is told by what its content holds.
+
+    `told_by` are columns, any of which tells it; in small letters and without underscores, for layouts write them
+    differently (NGAY_NGUNG, NgayNgung).
+    """
+
+    form: str
+    procedure: str
+    told_by: frozenset[str]
+
+
+# In this order: the forms of a unit that is registered hold all that the first registration holds, and more.
+_BARE: Final = (
+    _Bare("06_NG-IVAN", "06", frozenset({"ngayngung", "lydongung"})),
+    _Bare("05_SD-IVAN", "05", frozenset({"noidungthaydoi"})),
+    _Bare(FIRST_REGISTRATION_FORM, FIRST_REGISTRATION, frozenset({"macoquan", "maivan"})),
+)
+# The forms that are themselves the signed document, and the procedure of each.
+BARE_FORMS: Final = {bare.form: bare.procedure for bare in _BARE}
 
 
 class Header(Struct, frozen=True):
@@ -58,8 +78,9 @@ class Header(Struct, frozen=True):
 class Envelope(Struct, frozen=True):
     """An envelope, read as far as it could be. `office_code` is as written; `tax_code` has its one spelling.
 
-    `form` is "Hoso", or "04_DK-IVAN" when the document is itself the form (first registration). `unreadable` are the
-    form codes of files whose content could not be decoded; they are not in `files`.
+    `form` is "Hoso", or one of BARE_FORMS when the document is itself the form (a registration with an I-VAN, its
+    change or its end). `unreadable` are the form codes of files whose content could not be decoded; they are not in
+    `files`.
     """
 
     form: str
@@ -88,17 +109,15 @@ class Envelope(Struct, frozen=True):
 def peek(root: etree._Element) -> Header:
     """Read the header only: cheap, tolerant, never raises; what is not there is empty."""
     told, bare = _told(root)
-    return _header(told, bare=bare)
-
-
-def _header(told: dict[str, str], *, bare: bool) -> Header:
+    # Whoever registers for the first time has no code yet.
+    is_first = bare is not None and bare.form == FIRST_REGISTRATION_FORM
     return Header(
-        form=FIRST_REGISTRATION_FORM if bare else ENVELOPE,
-        unit_code="" if bare else told.get("MaSoBHXH", ""),
+        form=bare.form if bare else ENVELOPE,
+        unit_code="" if is_first else told.get("MaSoBHXH", ""),
         unit_name=told.get("TenDoiTuong", ""),
         tax_code=tax_code_canonical(told.get("MaSoThue", "")),
         office_code=told.get("MaCoQuan" if bare else "CoQuanQuanLy", ""),
-        procedure=FIRST_REGISTRATION if bare else procedure_code(told.get("MaThuTuc", "")),
+        procedure=bare.procedure if bare else procedure_code(told.get("MaThuTuc", "")),
         period="" if bare else told.get("KyKeKhai", ""),
         columns=told,
     )
@@ -119,12 +138,12 @@ def open_envelope(
     `beside` the files of the container that the envelope came in, by name in NFC. Never raises for any tree.
     """
     header = header or peek(root)
-    form = catalogue.form(FIRST_REGISTRATION_FORM, on) if header.form == FIRST_REGISTRATION_FORM else None
+    form = catalogue.form(header.form, on) if header.form in BARE_FORMS else None
     form = form or catalogue.envelope(on)
     if root.tag != form.root:
         return None, [_root_unknown(root)]
-    found = validate_form(root, form, file=ENVELOPE)
-    bare = form.code == FIRST_REGISTRATION_FORM
+    found = validate_form(root, form, file=ENVELOPE, facts=catalogue.facts(on))
+    bare = form.code != ENVELOPE
     told = header.columns
     opened = Files(form, catalogue, on, beside or {})
     for number, element in enumerate(_file_elements(root, bare=bare), 1):
@@ -150,18 +169,19 @@ def open_envelope(
         files=tuple(opened.files),
         unreadable=tuple(opened.unreadable),
     )
-    found += _header_findings(envelope, root, opened.count, form, on=on)
+    found += _header_findings(envelope, root, form)
     return envelope, bounded(found, file=ENVELOPE)
 
 
 def procedure_code(written: str) -> str:
     """The procedure's own code: "600" for "600-595"."""
-    return without(written, _PROCEDURE_SUFFIXES)
+    return without(written, DECISION_SUFFIXES)
 
 
-def _header_findings(envelope: Envelope, root: etree._Element, count: int, form: Form, *, on: date) -> list[Finding]:
+def _header_findings(envelope: Envelope, root: etree._Element, form: Form) -> list[Finding]:
+    """The check digit of the tax code and the shape of the unit's code; the rest is said by the form's own rules."""
     found: list[Finding] = []
-    head, unit = (_HEAD, _UNIT) if envelope.form == ENVELOPE else ("NoiDung", "NoiDung")
+    unit = _UNIT if envelope.form == ENVELOPE else "NoiDung"
 
     def place(path: str, column: str) -> Place:
         element = root.find(f"{path}/{column}")
@@ -181,13 +201,6 @@ def _header_findings(envelope: Envelope, root: etree._Element, count: int, form:
         found.append(finding("tax-code-check-digit", place(unit, "MaSoThue"), value=envelope.tax_code))
     if envelope.unit_code and len(envelope.unit_code) != UNIT_CODE_CHARACTERS:
         found.append(finding("unit-code-shape", place(unit, "MaSoBHXH"), value=envelope.unit_code))
-    if envelope.file_count is not None and envelope.file_count != count:
-        words = {"declared": envelope.file_count, "found": count}
-        where = place(head, "SoLuongFile")
-        found.append(finding("file-count-mismatch", where, words, value=str(envelope.file_count)))
-    if envelope.made_on is not None and envelope.made_on > on:
-        made, received = f"{envelope.made_on:%d/%m/%Y}", f"{on:%d/%m/%Y}"
-        found.append(finding("made-on-in-future", place(head, "NgayLap"), value=made, on=received))
     return found
 
 
@@ -205,16 +218,16 @@ def _root_unknown(root: etree._Element) -> Finding:
     return finding("envelope-root-unknown", place, value=tag, hint_vi=hint_vi, hint_en=hint_en)
 
 
-def _told(root: etree._Element) -> tuple[dict[str, str], bool]:
+def _told(root: etree._Element) -> tuple[dict[str, str], _Bare | None]:
     """The header's columns by name, each the first of its name; names differ between the three groups.
 
-    And whether this is a first registration: both have the root Hoso; the form has the agency and the I-VAN where the
+    And whether the document is itself a form, and which: all have the root Hoso; such a form has columns where the
     envelope has groups.
     """
     told: dict[str, str] = {}
     content = next(root.iterchildren("NoiDung"), None) if root.tag == ENVELOPE else None
     if content is None:
-        return told, False
+        return told, None
     outer = set()
     for child in content:
         outer.add(child.tag)
@@ -223,7 +236,10 @@ def _told(root: etree._Element) -> tuple[dict[str, str], bool]:
             if tag not in _NO_COLUMNS and tag not in told:
                 text = text_of(column) if len(column) else column.text or ""
                 told[str(tag)] = text[:HEADER_CHARACTERS_MAX].strip()
-    return told, outer.isdisjoint(_GROUPS_OF_ENVELOPE) and not outer.isdisjoint(_COLUMNS_OF_FIRST_REGISTRATION)
+    if not outer.isdisjoint(_GROUPS_OF_ENVELOPE):
+        return told, None
+    folded = {str(tag).casefold().replace("_", "") for tag in outer}
+    return told, next((bare for bare in _BARE if not folded.isdisjoint(bare.told_by)), None)
 
 
 def _file_elements(root: etree._Element, *, bare: bool) -> Iterator[etree._Element]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-    from schemas.catalogue import Catalogue, Form
+    from schemas.catalogue import Catalogue
+    from schemas.form import Form
 
 ENVELOPE: Final = "Hoso"
 ATTACHMENT: Final = "CT-DK"
@@ -26,8 +28,8 @@ ATTACHMENT: Final = "CT-DK"
 FILES_MAX: Final = 100
 NUMBER_DIGITS_MAX: Final = 9
 
-# Vendors' software writes the decision's number behind a form's code.
-_FORM_SUFFIXES: Final = ("-595",)
+# Vendors' software writes the decision's number behind the code of a form or a procedure.
+DECISION_SUFFIXES: Final = ("-595", "-959", "-166", "_595", "_959", "_166")
 _ENDING: Final = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}$")
 _SAME_ENDING: Final = {".jpeg": ".jpg", ".tiff": ".tif"}
 _FORM_CODE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{1,29}")
@@ -41,8 +43,8 @@ _ROOT_SEARCH_BYTES: Final = 600
 class EnvelopeFile(Struct, frozen=True):
     """One file of the envelope. `number` counts from 1; `kind` is its ending, such as ".xml"; `content` is decoded.
 
-    `form` is the form's own code ("D02-TS" for "D02-TS-595"; "CT-DK" for every supporting paper). A file that
-    `is_beside` lies in the container next to the envelope, which only names it.
+    `form` is the form's own code ("D02-TS" for "D02-TS-595", "M05A-HSB" for "05A-HSB"; "CT-DK" for every supporting
+    paper). A file that `is_beside` lies in the container next to the envelope, which only names it.
     """
 
     number: int
@@ -164,8 +166,10 @@ class Files:
 
     def _code(self, written: str, name: str, kind: str, content: bytes | None) -> str:
         """The form's code: as written but for a vendor's suffix; guessed, and said so, when what is written is none."""
-        code = without(written, _FORM_SUFFIXES)
+        code = without(written, DECISION_SUFFIXES)
         known = code != ENVELOPE and self.catalogue.form(code, self.on) is not None
+        if not known and code != ATTACHMENT and code in self._other_names:
+            code, known = self._other_names[code], True
         if kind != ".xml":
             if known:
                 self._tell("form-not-xml", value=kind, form=code)
@@ -184,12 +188,17 @@ class Files:
         self._tell("form-code-junk", value=written, expected=guess or "D02-TS", hint_vi=hint_vi, hint_en=hint_en)
         return guess or code
 
+    @functools.cached_property
+    def _other_names(self) -> dict[str, str]:
+        """The codes under which a form is filed besides its own, such as 05A-HSB for M05A-HSB."""
+        return {name: form.code for form in self.catalogue.forms(self.on) for name in form.also_called}
+
     def _guess(self, names: Sequence[str], content: bytes | None) -> str:
         forms = [form for form in self.catalogue.forms(self.on) if form.code != ENVELOPE]
-        by_name = {form.code.casefold(): form.code for form in forms}
+        by_name = {name.casefold(): form.code for form in forms for name in (*form.also_called, form.code)}
         for name in names:
             stem = _STAMP.sub("", _ENDING.sub("", name))
-            if code := by_name.get(without(stem, _FORM_SUFFIXES).casefold()):
+            if code := by_name.get(without(stem, DECISION_SUFFIXES).casefold()):
                 return code
         root = _ROOT_TAG.search((content or b"")[:_ROOT_SEARCH_BYTES])
         by_root = {form.root: form.code for form in forms if form.root != ENVELOPE}

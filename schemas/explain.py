@@ -7,6 +7,8 @@ at most 500 findings are worded and at most 200,000 elements looked at.
 from __future__ import annotations
 
 import difflib
+import itertools
+import re
 import tomllib
 import unicodedata
 from pathlib import Path
@@ -16,18 +18,19 @@ from lxml import etree
 from msgspec import Struct, convert
 
 from schemas.findings import FINDINGS_MAX, Finding, Place, cut, finding
+from schemas.rows import NAME_CHARACTERS_MAX, declared_rows, is_row, person_of
 from schemas.tree import line_of, name_of, namespace_of, text_of
 from schemas.written import date_like, suggest_amount, suggest_date, suggest_digits, suggest_month
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
-    from schemas.catalogue import Form
+    from schemas.form import Form
     from schemas.model import Element, SimpleType
 
 ELEMENTS_EXAMINED_MAX: Final = 200_000
 FINDINGS_COUNTED_MAX: Final = 20_000
-NAME_CHARACTERS_MAX: Final = 60
 VALUE_CHARACTERS_READ_MAX: Final = 20_000
 STRANGERS_COMPARED_MAX: Final = 100
 _LIKENESS_MIN: Final = 0.75
@@ -58,13 +61,18 @@ TYPE_WORDS: Final = convert(
 )
 
 
-def explain(root: etree._Element, form: Form, *, file: str) -> tuple[list[Finding], int]:
-    """All that is wrong, in the document's order, and how many more findings there are (at least) beyond 500."""
+def explain(
+    root: etree._Element, form: Form, *, file: str, named: AbstractSet[str] | None = None
+) -> tuple[list[Finding], int]:
+    """All that is wrong, in the document's order, and how many more findings there are (at least) beyond 500.
+
+    `named` are the only rows that are looked into, as `rows_named` has them; None: all are.
+    """
     name = name_of(root)
     if name != form.root or namespace_of(root):
         place = Place(file=file, form=form.code, pointer="/" + cut(name), line=line_of(root))
         return [finding("root-unexpected", place, value=name, expected=form.root)], 0
-    pass_ = _Pass(form, file)
+    pass_ = _Pass(form, file, named)
     found: list[Finding] = []
     more = 0
     for item in pass_.element(root, form.model, "/" + form.root):
@@ -80,12 +88,14 @@ def explain(root: etree._Element, form: Form, *, file: str) -> tuple[list[Findin
 class _Pass:
     """One walk through one document."""
 
-    def __init__(self, form: Form, file: str) -> None:
+    def __init__(self, form: Form, file: str, named: AbstractSet[str] | None) -> None:
         self.form = form
+        self.named = named
+        self.rows = {id(one) for one in declared_rows(form.model, form.rows.path)} if form.rows else set[int]()
         self.file = file
         self.row: int | None = None
-        self.row_name = ""
-        self.examined = 0
+        self.row_name = self.row_key = ""
+        self.examined = self.entered = 0
 
     def place(self, element: etree._Element, pointer: str, column: str = "") -> Place:
         return Place(
@@ -93,6 +103,7 @@ class _Pass:
             form=self.form.code,
             row=self.row,
             row_name=self.row_name,
+            row_key=self.row_key,
             column=column,
             column_label=self.form.label(column),
             pointer=pointer,
@@ -127,28 +138,35 @@ class _Pass:
         """The sequence of children against the declared one: unknown, misspelt, repeated, misplaced, missing."""
         slots = {child.name: number for number, child in enumerate(declared.children)}
         present = list(element.iterchildren(tag=etree.Element))
-        written = {name_of(child) for child in present if not namespace_of(child)}
+        tags = [str(child.tag) for child in present]
+        names = [tag.rpartition("}")[2] for tag in tags]
         near = _near_misses(
-            [name_of(child) for child in present if not namespace_of(child) and name_of(child) not in slots],
-            [name for name in slots if name not in written],
+            [tag for tag in tags if tag not in slots and not tag.startswith("{")],
+            [name for name in slots if name not in set(tags)],
         )
-        meant = ["" if namespace_of(child) else near.get(name_of(child), name_of(child)) for child in present]
+        meant = ["" if tag.startswith("{") else near.get(tag, tag) for tag in tags]
         in_order = _longest_rising([slots.get(name, -1) for name in meant])
         # One in a foreign namespace is told as such, and not as missing besides.
-        there = {*meant, *map(name_of, present)}
+        there = {*meant, *names}
         seen: dict[str, int] = {}
+        by_name: dict[str, int] = {}
         expected = 0
         for at, child in enumerate(present):
-            name, known = name_of(child), meant[at]
+            name, known = names[at], meant[at]
             number = seen.get(known, 0) + 1
-            child_pointer = f"{pointer}/{cut(name)}[{number}]"
+            by_name[name] = by_name.get(name, 0) + 1
+            child_pointer = f"{pointer}/{cut(name)}[{by_name[name]}]"
             slot = slots.get(known)
             if slot is None:
                 yield from self.unknown(child, declared, child_pointer)
                 continue
             seen[known] = number
             entry = declared.children[slot]
-            with_row = self._enter(child, entry, number, pointer)
+            with_row = id(entry) in self.rows
+            if with_row and not self._enter(child, child_pointer):
+                if at in in_order:
+                    expected = max(expected, slot + 1)
+                continue
             if at in in_order:
                 yield from self.missing(element, declared, declared.children[expected:slot], there, pointer)
                 expected = max(expected, slot + 1)
@@ -165,16 +183,17 @@ class _Pass:
                 )
             yield from self.element(child, entry, child_pointer)
             if with_row:
-                self.row, self.row_name = None, ""
+                self.row, self.row_name, self.row_key = None, "", ""
         yield from self.missing(element, declared, declared.children[expected:], there, pointer)
 
-    def _enter(self, child: etree._Element, entry: Element, number: int, pointer: str) -> bool:
-        rows = self.form.rows
-        if rows is None or f"{_bare(pointer)}/{entry.name}" != rows.path:
+    def _enter(self, child: etree._Element, pointer: str) -> bool:
+        """Count a row, and say whether it is to be looked into."""
+        self.entered += 1
+        if self.named is not None and pointer.replace("[1]", "") not in self.named:
             return False
-        self.row = number
-        name = child.find(rows.name)
-        self.row_name = "" if name is None else cut(" ".join(text_of(name).split()), NAME_CHARACTERS_MAX)
+        self.row = self.entered
+        if self.form.rows is not None:
+            self.row_name, self.row_key = person_of(child, self.form.rows)
         return True
 
     def missing(
@@ -216,7 +235,7 @@ class _Pass:
 
 def wrong_value(text: str, type_: SimpleType, place: Place) -> Finding:
     """Word why a text is not of its type, and what was probably meant."""
-    words = TYPE_WORDS[type_.name]
+    words = _words_of(type_)
     told = {"expects_vi": words.expects_vi, "expects_en": words.expects_en, "example": words.example}
     if not text.strip(_BLANKS + "\u00a0"):
         return finding("value-missing", place, told, value=text)
@@ -235,6 +254,15 @@ def wrong_value(text: str, type_: SimpleType, place: Place) -> Finding:
         return finding("amount-not-positive", place, value=text)
     odd_vi, odd_en = _odd(short)
     return finding(code, place, told, value=text, odd_vi=odd_vi, odd_en=odd_en, hint_vi=hint_vi, hint_en=hint_en)
+
+
+def _words_of(type_: SimpleType) -> TypeWords:
+    """What the type wants: our words, else its own annotation's, else its bare pattern, so that no type is mute."""
+    if type_.name in TYPE_WORDS:
+        return TYPE_WORDS[type_.name]
+    bare = type_.pattern.pattern if type_.pattern is not None else type_.name
+    vi, en = type_.says_vi or f"giá trị theo mẫu {bare}", type_.says_en or f"a value like {bare}"
+    return TypeWords(code="value-malformed", expects_vi=vi, expects_en=en, example=next(filter(None, type_.values), ""))
 
 
 def _guess(text: str, type_: SimpleType, suggest: str) -> str:
@@ -301,6 +329,8 @@ def _longest_rising(numbers: Sequence[int]) -> set[int]:
 
     Patience sorting, O(n log n): as few elements as possible are called misplaced.
     """
+    if all(0 <= low <= high for low, high in itertools.pairwise(numbers)):
+        return set(range(len(numbers)))
     tails: list[int] = []
     before: list[int] = [-1] * len(numbers)
     for at, number in enumerate(numbers):
@@ -334,6 +364,20 @@ def _position(parent: Element, slot: int) -> dict[str, str]:
     return {"position_vi": f"trong “{parent.name}”", "position_en": f"inside “{parent.name}”"}
 
 
-def _bare(pointer: str) -> str:
-    """A pointer without its numbers."""
-    return "/".join(step.partition("[")[0] for step in pointer.split("/"))
+def rows_named(paths: Iterable[str | None], form: Form) -> frozenset[str] | None:
+    """The rows that hold these elements, as XPaths without `[1]`; None when one of them is in no row.
+
+    `paths` are as libxml2's error log writes them: `/D02-TS/NoiDung/LaoDong[3]/PA`. What is wrong above the rows may
+    have kept it from looking at them.
+    """
+    if form.rows is None:
+        return None
+    depth = form.rows.path.count("/") + 1
+    found: set[str] = set()
+    for path in paths:
+        steps = (path or "").split("/")
+        row = "/".join(steps[:depth])
+        if len(steps) < depth or not is_row(re.sub(r"\[[0-9]+\]", "", row), form.rows):
+            return None
+        found.add(row.replace("[1]", ""))
+    return frozenset(found)

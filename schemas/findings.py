@@ -29,8 +29,9 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that is wrong, so placed and worded that a clerk can put it right without asking anyone.
 
     `code` is stable and kebab-case; `file` is the TenFile of the envelope, or the envelope's own name; `row` counts
-    employees from 1 and `row_name` is the employee; `column` is the element's name and `column_label` the words printed
-    over that column on paper; `pointer` is an XPath; `value` is cut to 100 characters.
+    employees from 1, `row_name` is the employee and `row_key` the employee's own number; `column` is the element's name
+    and `column_label` the words printed over that column on paper; `pointer` is an XPath; `value` is cut to 100
+    characters.
     """
 
     code: str
@@ -39,6 +40,7 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     form: str = ""
     row: int | None = None
     row_name: str = ""
+    row_key: str = ""
     column: str = ""
     column_label: str = ""
     pointer: str = ""
@@ -67,6 +69,7 @@ class Place(Struct, frozen=True, kw_only=True):
     form: str = ""
     row: int | None = None
     row_name: str = ""
+    row_key: str = ""
     column: str = ""
     column_label: str = ""
     pointer: str = ""
@@ -76,7 +79,7 @@ class Place(Struct, frozen=True, kw_only=True):
         """The place as a Vietnamese reader would say it."""
         words = [f"Tệp {self.file}"] if self.file else [f"Tờ khai {self.form}"] if self.form else []
         if self.row is not None:
-            words.append(f"dòng {self.row} ({self.row_name})" if self.row_name else f"dòng {self.row}")
+            words.append(f"dòng {self.row}{self._person()}")
         if self.column:
             label = self.column_label
             words.append(
@@ -88,13 +91,18 @@ class Place(Struct, frozen=True, kw_only=True):
         """The place as an English reader would say it; the label stays Vietnamese, as on the paper."""
         words = [f"File {self.file}"] if self.file else [f"Form {self.form}"] if self.form else []
         if self.row is not None:
-            words.append(f"row {self.row} ({self.row_name})" if self.row_name else f"row {self.row}")
+            words.append(f"row {self.row}{self._person()}")
         if self.column:
             label = self.column_label
             words.append(
                 f"column “{label}” ({self.column})" if label and label != self.column else f"column {self.column}",
             )
         return ", ".join(words)
+
+    def _person(self) -> str:
+        """Who the row is about, so that a clerk finds him in a list of a thousand."""
+        told = ", ".join(word for word in (self.row_name, self.row_key) if word)
+        return f" ({told})" if told else ""
 
 
 NOWHERE: Final = Place()
@@ -135,23 +143,38 @@ def finding(
     plain.setdefault("form", place.form)
     vi = plain | {name[:-3]: word for name, word in plain.items() if name.endswith("_vi")}
     en = plain | {name[:-3]: word for name, word in plain.items() if name.endswith("_en")}
+    return placed(
+        code,
+        place,
+        severity=message.severity if severity is None else severity,
+        value=value,
+        message=(message.message_vi.format_map(vi), message.message_en.format_map(en)),
+        fix=(message.fix_vi.format_map(vi), message.fix_en.format_map(en)),
+    )
+
+
+def placed(
+    code: str, place: Place, *, severity: Severity, value: str, message: tuple[str, str], fix: tuple[str, str]
+) -> Finding:
+    """A finding whose words are ready, Vietnamese and English: the place is put before the message."""
     where_vi, where_en = place.words_vi(), place.words_en()
     return Finding(
         code=code,
-        severity=message.severity if severity is None else severity,
+        severity=severity,
         file=place.file,
         form=place.form,
         row=place.row,
         row_name=cut(place.row_name),
+        row_key=cut(place.row_key),
         column=cut(place.column),
         column_label=place.column_label,
         pointer=place.pointer,
         line=place.line,
-        value=shown,
-        message_vi=(f"{where_vi}: " if where_vi else "") + message.message_vi.format_map(vi),
-        message_en=(f"{where_en}: " if where_en else "") + message.message_en.format_map(en),
-        fix_vi=message.fix_vi.format_map(vi),
-        fix_en=message.fix_en.format_map(en),
+        value=cut(value),
+        message_vi=(f"{where_vi}: " if where_vi else "") + message[0],
+        message_en=(f"{where_en}: " if where_en else "") + message[1],
+        fix_vi=fix[0],
+        fix_en=fix[1],
     )
 
 

@@ -13,7 +13,10 @@ _BLANKS: Final = re.compile(r"[ \t\r\n]+")
 
 
 class SimpleType(Struct, frozen=True):
-    """A column's type: its name in the schema and what its text must satisfy. `collapse` is xs:token's white space."""
+    """A column's type: its name in the schema and what its text must satisfy. `collapse` is xs:token's white space.
+
+    `says_vi` and `says_en` are what the schema's own annotation says of it (xs:documentation), if anything.
+    """
 
     name: str
     pattern: re.Pattern[str] | None = None
@@ -21,6 +24,8 @@ class SimpleType(Struct, frozen=True):
     characters_min: int = 0
     characters_max: int | None = None
     collapse: bool = False
+    says_vi: str = ""
+    says_en: str = ""
 
     def seen(self, text: str) -> str:
         """The text as the type sees it (XML Schema Part 2 §4.3.6)."""
@@ -104,4 +109,13 @@ def _simple_type(name: str, node: etree._Element) -> SimpleType:
         characters_min=int(facets.get("minLength", ["0"])[0]),
         characters_max=int(lengths[0]) if lengths else None,
         collapse=restriction.get("base") == "xs:token",
+        says_vi=_documented(node, "vi"),
+        says_en=_documented(node, "en"),
     )
+
+
+def _documented(node: etree._Element, language: str) -> str:
+    for item in node.iterfind(f"{_XS}annotation/{_XS}documentation"):
+        if item.get("{http://www.w3.org/XML/1998/namespace}lang") == language:
+            return " ".join((item.text or "").split())
+    return ""

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from string import ascii_uppercase
 from typing import Final
 
@@ -10,17 +11,21 @@ import msgspec
 from stdnum.vn import mst
 
 from schemas import sample_attachments
+from schemas.catalogue import Catalogue
+from schemas.form import Form
+from schemas.procedure import Procedure
 from schemas.sample_forms import DECLARATION, ROOT_NAMESPACES, WRITERS, day_of, element, month_of
-from schemas.sample_people import Home, a_home, dice, employees_of, person_name, phone_number, unit_province
-from schemas.sample_words import places, words
+from schemas.sample_from_form import from_sample
+from schemas.sample_people import Employee, Home, a_home, dice, employees_of, person_name, phone_number, unit_province
+from schemas.sample_words import UnitFact, places, words
 
 EMPLOYEES_MAX: Final = 1000
 ATTACHMENTS_MAX: Final = 100
 ATTACHMENT_SIZE_BYTES_MAX: Final = 32 * 2**20
-FORMS: Final = ("D02-TS", "TK1-TS", "D01-TS")
 
-_REGISTRATION: Final = "04"
-_ATTACHED: Final = "CT-DK"
+# The forms that are written here, rather than taken from a form's own sample, all speak of the changes in this list.
+_CHANGES: Final = "D02-TS"
+_NEWCOMERS: Final = "TK1-TS"
 _SERIALS: Final = 9_999_999
 _UNIT_SHAPES: Final = ("AA9999A", "AAA999A", "AA99999")
 
@@ -78,9 +83,25 @@ class _File(msgspec.Struct, frozen=True):
     """One FileToKhai."""
 
     form: str
+    title: str
     name: str
     kind: str
     content: bytes
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """What a dossier is to hold, as the catalogue says it on the day of making."""
+
+    procedure: Procedure
+    forms: tuple[Form, ...]
+
+    @property
+    def reports_changes(self) -> bool:
+        return any(form.code == _CHANGES for form in self.forms)
+
+    @property
+    def declares_newcomers(self) -> bool:
+        return self.reports_changes and any(form.code == _NEWCOMERS for form in self.forms)
 
 
 def make_dossier(
@@ -95,41 +116,104 @@ def make_dossier(
     made_on: date,
     attachments: int = 1,
     attachment_bytes: int | None = None,
-    forms: Sequence[str] = FORMS,
+    forms: Sequence[str] | None = None,
+    catalogue: Catalogue | None = None,
 ) -> bytes:
     """The national envelope `BHXHDienTu.xml` with its forms inside, ready to be signed: every `Cky` is empty.
 
-    `period` is MM/yyyy. `forms` are written in the order given; the dossier is not valid without one that the procedure
-    must have. Attachments are by turns PDF, DOCX, XLSX and PNG; each PDF has `attachment_bytes` bytes if that is said.
-    Procedure 04 (registration of a unit) is one small form: it has no employees, forms, period or attachments.
-    Raises SampleError for a procedure without a sample, or numbers outside what can be made.
+    The procedure is that of the `catalogue` (the one that comes with motcua, if none is given) in force when the
+    dossier is made. `period` is MM/yyyy. `forms` are written in the order given; without them the dossier holds those
+    that the procedure must have, which for 600 is more. Attachments are by turns PDF, DOCX, XLSX and PNG, as far as the
+    procedure takes any; each PDF has `attachment_bytes` bytes if that is said. A procedure whose document is itself the
+    form (registration of a unit) has no envelope, employees or attachments.
+    Raises SampleError for a procedure or form without a sample, or numbers outside what can be made.
     """
     month = _month(period)
-    _check(procedure, employees, attachments, attachment_bytes, forms)
+    _check(employees, attachments, attachment_bytes)
+    plan = _plan(catalogue or _catalogue(), procedure, made_on, forms)
     firm = _unit(unit, tax_code, office)
-    if procedure == _REGISTRATION:
-        return _registration(firm, made_on)
-    crew = employees_of(dice("people", seed), employees, month, firm.home.province, declared="TK1-TS" in forms)
-    files = [_File(form, f"{form}-595.xml", ".xml", WRITERS[form](crew, month, firm.name)) for form in forms]
-    files += _attachments(seed, attachments, attachment_bytes)
-    return _envelope(procedure, firm, month, made_on, files)
+    declared = plan.declares_newcomers
+    crew = employees_of(dice("people", seed), employees, month, firm.home.province, declared=declared)
+    files = [_form(plan, form, crew, firm, month, made_on) for form in plan.forms]
+    if plan.procedure.bare_form:
+        return files[0].content
+    if plan.procedure.attachments.code in plan.procedure.may:
+        files += _attachments(plan.procedure, seed, attachments, attachment_bytes)
+    return _envelope(plan.procedure, firm, month, made_on, files)
 
 
-def _check(
-    procedure: str, employees: int, attachments: int, attachment_bytes: int | None, forms: Sequence[str]
-) -> None:
-    if procedure not in words().procedures:
-        raise SampleError(f"no sample for procedure {procedure}; there are: {', '.join(words().procedures)}")
+@cache
+def _catalogue() -> Catalogue:
+    return Catalogue.load()
+
+
+def _check(employees: int, attachments: int, attachment_bytes: int | None) -> None:
     if not 1 <= employees <= EMPLOYEES_MAX:
         raise SampleError(f"1 to {EMPLOYEES_MAX} employees, not {employees}")
     if not 0 <= attachments <= ATTACHMENTS_MAX:
         raise SampleError(f"0 to {ATTACHMENTS_MAX} attachments, not {attachments}")
     if attachment_bytes is not None and attachment_bytes > ATTACHMENT_SIZE_BYTES_MAX:
         raise SampleError(f"at most {ATTACHMENT_SIZE_BYTES_MAX} bytes an attachment, not {attachment_bytes}")
-    if len(set(forms)) < len(forms):
-        raise SampleError(f"each form at most once, not {', '.join(forms)}")
-    if unknown := [form for form in forms if form not in WRITERS]:
-        raise SampleError(f"no sample for form {', '.join(unknown)}; there are: {', '.join(WRITERS)}")
+
+
+def _plan(catalogue: Catalogue, code: str, on: date, forms: Sequence[str] | None) -> _Plan:
+    procedure = catalogue.procedure(code, on)
+    if procedure is None:
+        known = ", ".join(one.code for one in catalogue.procedures(on))
+        raise SampleError(f"no procedure {code} on {day_of(on)}; there are: {known}")
+    taken = [filed.code for filed in procedure.forms if filed.code != procedure.attachments.code]
+    wanted = _usual(procedure, taken) if forms is None else tuple(forms)
+    if len(set(wanted)) < len(wanted):
+        raise SampleError(f"each form at most once, not {', '.join(wanted)}")
+    if unknown := [form for form in wanted if form not in taken]:
+        raise SampleError(f"procedure {code} takes no {', '.join(unknown)}; it takes: {', '.join(taken)}")
+    planned = []
+    for wanted_form in wanted:
+        form = catalogue.form(wanted_form, on)
+        if form is None:
+            raise SampleError(f"no form {wanted_form} is in force on {day_of(on)}")
+        planned.append(form)
+    return _Plan(procedure, tuple(planned))
+
+
+def _usual(procedure: Procedure, taken: Sequence[str]) -> tuple[str, ...]:
+    """The mix that the words name for the procedure, where this version of it takes that; else what it must have."""
+    mix = words().procedures.get(procedure.code)
+    if mix is not None and procedure.must <= set(mix.forms) <= set(taken):
+        return mix.forms
+    return tuple(code for code in taken if code in procedure.must)
+
+
+def _form(plan: _Plan, form: Form, crew: list[Employee], firm: _Unit, month: date, made_on: date) -> _File:
+    sample = plan.procedure.folder / "samples" / f"{form.code}.xml"
+    if form.code in WRITERS and plan.reports_changes and not sample.exists():
+        content = WRITERS[form.code](crew, month, firm.name)
+    else:
+        # The procedure's own sample of the form, else the first good one of the form's.
+        good = [sample] if sample.exists() else sorted((form.folder / "samples").glob("valid-*.xml"))
+        if not good:
+            raise SampleError(f"form {form.version} has no good sample to make one from")
+        content = from_sample(form, good[0], crew, _facts(firm, month, made_on), period=month, made_on=made_on)
+    return _File(form.code, form.title_vi, f"{form.code}-{form.folder.name}.xml", ".xml", content)
+
+
+def _facts(firm: _Unit, month: date, made_on: date) -> dict[UnitFact, str]:
+    carrier = words().carrier
+    return {
+        "carrier": carrier.code,
+        "carrier_name": carrier.name,
+        "office": firm.office,
+        "office_name": places().offices.get(firm.office, f"Bảo hiểm xã hội cơ sở {firm.office}"),
+        "name": firm.name,
+        "code": firm.code,
+        "tax_code": firm.tax_code,
+        "phone": firm.phone,
+        "email": f"dv{firm.tax_code}@example.com",
+        "signer": firm.signer,
+        "address": firm.home.line,
+        "made_on": day_of(made_on),
+        "period": month_of(month),
+    }
 
 
 def _month(period: str) -> date:
@@ -157,7 +241,8 @@ def _unit(code: str, tax: str, office: str) -> _Unit:
     )
 
 
-def _attachments(seed: int, count: int, size_bytes: int | None) -> list[_File]:
+def _attachments(procedure: Procedure, seed: int, count: int, size_bytes: int | None) -> list[_File]:
+    allowed = procedure.attachments
     files = []
     for number in range(1, count + 1):
         kind, name, make = sample_attachments.KINDS[(number - 1) % len(sample_attachments.KINDS)]
@@ -166,11 +251,11 @@ def _attachments(seed: int, count: int, size_bytes: int | None) -> list[_File]:
             content = sample_attachments.pdf(chance, size_bytes) if kind == ".pdf" else make(chance)
         except ValueError as wrong:
             raise SampleError(str(wrong)) from wrong
-        files.append(_File(_ATTACHED, f"{name}-{number}{kind}", kind, content))
+        files.append(_File(allowed.code, allowed.title_vi, f"{name}-{number}{kind}", kind, content))
     return files
 
 
-def _envelope(procedure: str, firm: _Unit, month: date, made_on: date, files: Sequence[_File]) -> bytes:
+def _envelope(procedure: Procedure, firm: _Unit, month: date, made_on: date, files: Sequence[_File]) -> bytes:
     carrier, codes = words().carrier, words().codes
     sender = {"MaIVAN": carrier.code, "TenIVAN": carrier.name}
     unit = {
@@ -183,8 +268,8 @@ def _envelope(procedure: str, firm: _Unit, month: date, made_on: date, files: Se
         "CoQuanQuanLy": firm.office,
     }
     dossier = {
-        "TenThuTuc": words().procedures[procedure].title,
-        "MaThuTuc": procedure,
+        "TenThuTuc": procedure.title_vi,
+        "MaThuTuc": procedure.code,
         "KyKeKhai": month_of(month),
         "NgayLap": day_of(made_on),
         "SoLuongFile": str(len(files)),
@@ -197,30 +282,6 @@ def _envelope(procedure: str, firm: _Unit, month: date, made_on: date, files: Se
         f"{''.join(map(_file, files))}      </ToKhais>\n    </ThongTinHoSo>\n"
     )
     return _hoso(inside)
-
-
-def _registration(firm: _Unit, made_on: date) -> bytes:
-    carrier = words().carrier
-    columns = {
-        "TenCoQuan": places().offices.get(firm.office, f"Bảo hiểm xã hội cơ sở {firm.office}"),
-        "MaCoQuan": firm.office,
-        "LoaiDoiTuong": words().codes.unit_kind,
-        "TenDoiTuong": firm.name,
-        "MaSoThue": firm.tax_code,
-        "DienThoai": firm.phone,
-        "Email": f"dv{firm.tax_code}@example.com",
-        "NguoiLienHe": firm.signer,
-        "DiaChi": firm.home.line,
-        "DiaChiLienHe": firm.home.line,
-        "DienThoaiLienHe": firm.phone,
-        "NgayLap": day_of(made_on),
-        "NgayDangKy": day_of(made_on),
-        "MaIVan": carrier.code,
-        "TenIVan": carrier.name,
-        "PTNhanKetQua": words().codes.result_channel,
-        "ToKhais": "",
-    }
-    return _hoso(_lines(columns, 4))
 
 
 def _hoso(inside: str) -> bytes:
@@ -237,7 +298,7 @@ def _file(file: _File) -> str:
     text = b64encode(file.content).decode("ascii")
     columns = {
         "MaToKhai": file.form,
-        "MoTaToKhai": words().forms[file.form],
+        "MoTaToKhai": file.title,
         "TenFile": file.name,
         "LoaiFile": file.kind,
         # DoDaiFile counts the characters of the base64 text, as real envelopes do, not the bytes that it stands for.

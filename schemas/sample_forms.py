@@ -52,12 +52,11 @@ def tk1_ts(employees: list[Employee], period: date, unit_name: str) -> bytes:
 
 
 def d01_ts(employees: list[Employee], period: date, unit_name: str) -> bytes:
-    """The list of the papers that prove the changes: a contract, a decision."""
-    del period
+    """The list of the papers that prove the changes: a contract, a decision; none is issued after the month begins."""
     texts = words().texts
     proved = (employee for employee in employees if employee.change.paper)
     rows = "".join(
-        _row("ThongTin", _d01_columns(place, employee, unit_name)) for place, employee in enumerate(proved, 1)
+        _row("ThongTin", _d01_columns(place, employee, period, unit_name)) for place, employee in enumerate(proved, 1)
     )
     head = element("TenBangKe", texts.list_title) + element("KemTheo", texts.list_with)
     return _form("D01-TS", f"<NoiDung>{head}<BangKe>\n{rows}</BangKe></NoiDung>\n")
@@ -203,14 +202,15 @@ def _household(employee: Employee) -> str:
     )
 
 
-def _d01_columns(place: int, employee: Employee, unit_name: str) -> dict[str, str]:
+def _d01_columns(place: int, employee: Employee, period: date, unit_name: str) -> dict[str, str]:
     return {
         "STT": str(place),
         "HoTen": employee.name,
         "MasoBHXH": employee.insurance_number,
         "TenLoaiVanBan": employee.change.paper,
         "SoVanBan": f"{employee.paper}/{employee.change.mark}",
-        "NgayBanHanh": day_of(employee.day),
+        # A contract may begin in the days after the list is filed, but it is signed by then.
+        "NgayBanHanh": day_of(min(employee.day, period)),
         "NgayHieuLuc": day_of(employee.day),
         "CoQuanBanHanh": unit_name,
         "TrichYeu": _remark(employee),

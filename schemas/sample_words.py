@@ -9,10 +9,24 @@ import msgspec
 _FOLDER: Final = Path(__file__).parent
 
 
-class Titled(msgspec.Struct, frozen=True):
-    """A procedure's title as the portal shows it."""
+class Mix(msgspec.Struct, frozen=True):
+    """The forms that a procedure's sample holds, in their order."""
 
-    title: str
+    forms: tuple[str, ...]
+
+
+UnitFact = Literal[
+    "carrier", "carrier_name", "office", "office_name", "name", "code", "tax_code", "phone", "email", "signer",
+    "address", "made_on", "period",
+]  # fmt: skip
+PersonFact = Literal["born", "sex", "personal_id", "phone", "email", "account_holder"]
+
+
+class Columns(msgspec.Struct, frozen=True):
+    """Which columns of a form tell a fact of the unit, and which of a row tell a fact of its person."""
+
+    unit: dict[str, UnitFact]
+    person: dict[str, PersonFact]
 
 
 class Carrier(msgspec.Struct, frozen=True):
@@ -125,9 +139,9 @@ class Texts(msgspec.Struct, frozen=True):
 class Words(msgspec.Struct, frozen=True):
     """The whole of `sample_words.toml`."""
 
-    procedures: dict[str, Titled]
+    procedures: dict[str, Mix]
     carrier: Carrier
-    forms: dict[str, str]
+    columns: Columns
     numbers: Numbers
     codes: Codes
     wages: Wages

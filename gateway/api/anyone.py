@@ -1,4 +1,4 @@
-"""The open door: the catalogue, the public keys, what problems mean, whether the gateway is well."""
+"""The open door: the public keys, what problems mean, whether the gateway is well."""
 
 import hashlib
 import html
@@ -8,7 +8,6 @@ import msgspec
 from litestar import MediaType, Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import Struct
 
 from gateway.api.problems import KINDS, Refused
 from gateway.clock import VIETNAM
@@ -18,38 +17,8 @@ from signing.jwks import jwks_of
 from storage import journal
 from storage.database import DatabaseAway
 
-# A key set may be kept so long by whoever fetched it: well below the day that a new key is told ahead.
-KEYS_FRESH_S: Final = 300
-
-
-class ProcedureShown(Struct, frozen=True, kw_only=True):
-    """A procedure as the catalogue declares it."""
-
-    code: str
-    version: str
-    title_vi: str
-    title_en: str
-    must: list[str]
-    may: list[str]
-    time_limit_working_days: int | None
-
-
-@get("/v1/procedures", summary="What may be filed")
-async def list_procedures(house: NamedDependency[House]) -> list[ProcedureShown]:
-    """The procedures in force today."""
-    today = house.clock.now().date()
-    return [
-        ProcedureShown(
-            code=one.code,
-            version=one.version,
-            title_vi=one.title_vi,
-            title_en=one.title_en,
-            must=sorted(one.must),
-            may=sorted(one.may),
-            time_limit_working_days=one.time_limit_working_days,
-        )
-        for one in house.tables.catalogue.procedures(today)
-    ]
+# Keys and the catalogue may be kept so long by whoever fetched them: well below the day that a new key is told ahead.
+FRESH_S: Final = 300
 
 
 @get("/v1/keys", summary="The public keys that receipts are sealed with (JWKS)")
@@ -60,12 +29,16 @@ async def list_keys(house: NamedDependency[House], request: Request[Any, Any, An
     takes over.
     """
     now = house.clock.now().astimezone(VIETNAM)
-    body = msgspec.json.encode(jwks_of(house.stores.seal.keys(now), now))
+    return fresh(request, msgspec.json.encode(jwks_of(house.stores.seal.keys(now), now)), MediaType.JSON)
+
+
+def fresh(request: Request[Any, Any, Any], body: bytes, media_type: str) -> Response[Any]:
+    """A body that the caller may keep a while; 304 and none when it says that it holds this very one."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"etag": tag, "cache-control": f"public, max-age={KEYS_FRESH_S}"}
+    headers = {"etag": tag, "cache-control": f"public, max-age={FRESH_S}", "x-content-type-options": "nosniff"}
     if _is_held(tag, request.headers.get("if-none-match", "")):
         return Response(None, status_code=304, headers=headers)
-    return Response(body, media_type=MediaType.JSON, headers=headers)
+    return Response(body, media_type=media_type, headers=headers)
 
 
 def _is_held(tag: str, held: str) -> bool:
@@ -111,4 +84,4 @@ async def ready(house: NamedDependency[House]) -> Response[dict[str, Any]]:
     return Response({"ready": True, "committed": committed})
 
 
-HANDLERS = [list_procedures, list_keys, explain_problem, health, ready]
+HANDLERS = [list_keys, explain_problem, health, ready]

@@ -18,9 +18,10 @@ from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecuritySch
 from msgspec import Struct
 
 from gateway import report
-from gateway.api import anyone, oauth, office, submit, views
-from gateway.api.described_doors import AUDIENCES, DOORS, HEADERS, MEANINGS, PARAMETERS, Door, Said, bytes_of
+from gateway.api import anyone, oauth, office, procedures_shown, submit, views
+from gateway.api.described_doors import AUDIENCES, BEHIND, DOORS, Door, Said, bytes_of
 from gateway.api.described_page import page
+from gateway.api.described_words import HEADERS, MEANINGS, PARAMETERS
 from gateway.api.problems import KINDS, MEDIA_TYPE, Problem, RefusedDossier
 from gateway.callers import ROLES
 
@@ -102,10 +103,20 @@ def complete(generated: Json, body_bytes_max: int) -> Json:
     }
     components["parameters"] = PARAMETERS
     components["schemas"] = _schemas(components["schemas"])
+    _add_behind(document["paths"])
     for item in document["paths"].values():
         for operation in item.values():
             _complete_operation(operation, body_bytes_max)
     return document
+
+
+def _add_behind(paths: Json) -> None:
+    """The doors that the framework cannot see, because another takes their paths: their endings, made whole."""
+    for path, item in list(paths.items()):
+        for method, operation in item.items():
+            for ending, name in BEHIND.get(operation["operationId"], {}).items():
+                said = {"operationId": name, "summary": "", "description": ""}
+                paths[path + ending] = {method: deepcopy(operation) | said}
 
 
 class _Document(JsonRenderPlugin):
@@ -167,8 +178,8 @@ def _complete_operation(operation: Json, body_bytes_max: int) -> None:
     # A door that the table forgot stays closed in the description, as it is in fact.
     door = DOORS.get(name) or Door(audience="parties", roles=ROLES)
     operation["tags"] = [door.audience]
-    operation["summary"] = _both(door.vi, operation.get("summary", ""))
-    told_en = " ".join(operation.get("description", "").split())
+    operation["summary"] = _both(door.vi, door.en or operation.get("summary", ""))
+    told_en = door.told_en or " ".join(operation.get("description", "").split())
     operation["description"] = "\n\n".join(told for told in (door.told_vi, told_en) if told)
     if not door.roles:
         operation["security"] = [{"client_basic": []}, {}] if door.body == "token" else []
@@ -221,8 +232,11 @@ def _body(kind: str, body_bytes_max: int) -> Json:
 
 
 def _answer(said: Said) -> Json:
-    schema = _ref("schemas", said.schema) if isinstance(said.schema, str) else said.schema
-    answer: Json = {"description": _both(*said.words), "content": {said.media_type: {"schema": schema}}}
+    answer: Json = {"description": _both(*said.words), "content": {}}
+    if said.schema:
+        schema = _ref("schemas", said.schema) if isinstance(said.schema, str) else said.schema
+        answer["content"] = {said.media_type: {"schema": schema}}
+    answer["content"] |= {one: {"schema": bytes_of(one)} for one in said.or_as}
     if said.headers:
         answer["headers"] = {name: _ref("headers", name) for name in said.headers}
     return answer
@@ -280,11 +294,11 @@ def _schemas(generated: Json) -> Json:
     """The structs' own schemas, with their docstrings; what is no struct as the framework saw it."""
     structs = {
         name: kind
-        for module in (anyone, oauth, office, submit, views)
+        for module in (anyone, oauth, office, procedures_shown, submit, views)
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, Struct)
     }
-    named = {said.schema for door in DOORS.values() for said in door.answers.values() if isinstance(said.schema, str)}
+    named = {_named(said.schema) for door in DOORS.values() for said in door.answers.values()}
     wanted = [structs[name] for name in sorted((named | generated.keys()) & structs.keys())]
     _, written = msgspec.json.schema_components(
         [*wanted, Problem, _with_hints(RefusedDossier)], ref_template="#/components/schemas/{name}"
@@ -294,6 +308,12 @@ def _schemas(generated: Json) -> Json:
         for field, of_field in schema.get("properties", {}).items():
             _describe_field(name, field, of_field)
     return dict(sorted(schemas.items()))
+
+
+def _named(schema: str | Json) -> str:
+    """The name of the schema that is spoken of, directly or as what a list holds; "" for one that is written out."""
+    told = schema if isinstance(schema, str) else str(schema.get("items", schema).get("$ref", ""))
+    return told.rpartition("/")[2]
 
 
 def _describe_field(struct: str, field: str, schema: Json) -> None:

@@ -16,20 +16,27 @@ Json = dict[str, Any]
 
 
 class Said(Struct, frozen=True, kw_only=True):
-    """One answer that is no problem: its words (Vietnamese, English), the schema's name or the schema, the headers."""
+    """One answer that is no problem: its words (Vietnamese, English), the schema's name or the schema ("": no body),
+    the headers. `or_as` are media types in which the same can be had by `Accept`.
+    """
 
     words: Words
     schema: str | Json
     media_type: str = "application/json"
     headers: tuple[str, ...] = ()
+    or_as: tuple[str, ...] = ()
 
 
 class Door(Struct, frozen=True, kw_only=True):
-    """One door. Without roles it is open to anyone. `answers` stand for those that the framework cannot see."""
+    """One door. Without roles it is open to anyone. `answers` stand for those that the framework cannot see; `en` and
+    `told_en` are needed where no handler of its own tells them.
+    """
 
     audience: str
     vi: str = ""
     told_vi: str = ""
+    en: str = ""
+    told_en: str = ""
     roles: tuple[Role, ...] = ()
     body: Literal["", "dossier", "token"] = ""
     parameters: tuple[str, ...] = ()
@@ -59,6 +66,7 @@ _OF_A_BODY = ("digest-differs", "body-incomplete", "sender-too-slow", "body-too-
 _RATE = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _RECEIVED_HEADERS = ("Location", "X-Correlation-Id", *_RATE)
 _NO_STORE = ("Cache-Control", "Pragma")
+_PRINTED = ("Cache-Control",)
 _WELL: Json = {
     "type": "object",
     "properties": {"ready": {"const": True}, "committed": {"type": "integer", "minimum": 0}},
@@ -75,6 +83,22 @@ def bytes_of(media_type: str) -> Json:
     """Bytes that are no JSON."""
     return {"type": "string", "format": "binary", "contentMediaType": media_type}
 
+
+def kept_a_while(words: Words, schema: str | Json, media_type: str = "application/json") -> dict[int, Said]:
+    """The answers of a door whose body may be kept: the body, or 304 for who holds it still (RFC 9110 §15.4.5)."""
+    headers = ("ETag", "Cache-Control")
+    held = ("Bản đã lưu vẫn đúng", "what you hold is still right")
+    return {
+        200: Said(words=words, schema=schema, media_type=media_type, headers=headers),
+        304: Said(words=held, schema="", headers=headers),
+    }
+
+
+# Doors that share a handler with another, by its name: the endings of their paths, and their own names.
+BEHIND: dict[str, dict[str, str]] = {
+    "show_paper": {".pdf": "show_paper_pdf"},
+    "show_form": {".xsd": "show_form_schema", ".sch": "show_form_rules"},
+}
 
 DOORS: dict[str, Door] = {
     "token": Door(
@@ -124,8 +148,12 @@ DOORS: dict[str, Door] = {
     "check_dossier": Door(
         audience="employer", roles=_SENDERS, body="dossier", parameters=("Content-Digest",),
         vi="Kiểm tra hồ sơ, không lưu gì",
-        told_vi="Xét như khi nộp và trả về toàn bộ kết quả.",
-        answers={200: Said(words=("Kết quả kiểm tra", "the report"), schema="Checked")},
+        told_vi="Xét như khi nộp và trả về toàn bộ kết quả: JSON, hoặc bản thông báo để in (HTML, PDF) theo `Accept`.",
+        answers={
+            200: Said(
+                words=("Kết quả kiểm tra", "the report"), schema="Checked", or_as=("text/html", "application/pdf")
+            )
+        },
         problems=_OF_A_BODY,
     ),
     "find_receipt": Door(
@@ -189,6 +217,31 @@ DOORS: dict[str, Door] = {
         },
         problems=("not-found", "content-unreadable", "store-away"),
     ),
+    "show_paper": Door(
+        audience="parties", roles=("employer", "ivan", "office"),
+        vi="Tờ khai như trên giấy",
+        told_vi="Tờ khai có số thứ tự ấy trong hồ sơ (0: chính tài liệu, khi không có phong bì), dạng HTML không tải "
+        "gì từ ngoài, hoặc PDF theo `Accept`; kèm người ký và thời điểm tiếp nhận.",
+        answers={
+            200: Said(
+                words=("Tờ khai", "the form"), schema={"type": "string"}, media_type="text/html",
+                or_as=("application/pdf",), headers=_PRINTED,
+            )
+        },
+        problems=("not-found", "too-long-for-pdf", "content-unreadable", "store-away"),
+    ),
+    "show_paper_pdf": Door(
+        audience="parties", roles=("employer", "ivan", "office"),
+        vi="Tờ khai như trên giấy, dạng PDF", en="A form as its paper looks, as PDF",
+        told_vi="Cùng nội dung, PDF/A để in và lưu.", told_en="The same as PDF/A, to print and to keep.",
+        answers={
+            200: Said(
+                words=("Tờ khai", "the form"), schema=bytes_of("application/pdf"), media_type="application/pdf",
+                headers=_PRINTED,
+            )
+        },
+        problems=("not-found", "too-long-for-pdf", "content-unreadable", "store-away"),
+    ),
     "dossier_events": Door(
         audience="parties", roles=_PARTIES, problems=("not-found",),
         vi="Diễn biến của một hồ sơ",
@@ -245,14 +298,64 @@ DOORS: dict[str, Door] = {
         },
     ),
     "list_procedures": Door(
-        audience="anyone",
+        audience="anyone", parameters=("If-None-Match",),
         vi="Các thủ tục có thể nộp",
-        told_vi="Các thủ tục đang có hiệu lực hôm nay.",
+        told_vi="Các thủ tục có hiệu lực vào một ngày (mặc định: hôm nay), theo mã; `unconfirmed` là những điều của "
+        "thủ tục mà chưa ai xác nhận.",
+        answers=kept_a_while(
+            ("Danh sách thủ tục", "the procedures"),
+            {"type": "array", "items": {"$ref": "#/components/schemas/ProcedureLine"}},
+        ),
+    ),
+    "show_procedure": Door(
+        audience="anyone", parameters=("If-None-Match",), problems=("not-found",),
+        vi="Một thủ tục, đầy đủ",
+        told_vi="Mọi điều đã khai về thủ tục vào một ngày: thành phần hồ sơ, giấy tờ, kênh, thời hạn, kết quả, mã quốc "
+        "gia; mỗi điều chắc đến đâu và ai đã xác nhận.",
+        answers=kept_a_while(("Thủ tục", "the procedure"), "ProcedureShown"),
+    ),
+    "show_form": Door(
+        audience="anyone", parameters=("If-None-Match",), problems=("not-found",),
+        vi="Một biểu mẫu của thủ tục",
+        told_vi="Bản có hiệu lực vào một ngày, hoặc bản được nêu ở `version`: tên cột trên mẫu giấy, các quy tắc, mỗi "
+        "quy tắc chắc đến đâu, hiện từ chối hay chỉ nhắc. Phong bì là biểu mẫu `Hoso`.",
+        answers=kept_a_while(("Biểu mẫu", "the form"), "FormShown"),
+    ),
+    "show_form_schema": Door(
+        audience="anyone", parameters=("If-None-Match",), problems=("not-found",),
+        vi="Lược đồ XML của biểu mẫu", en="A form's XML Schema",
+        told_vi="Đúng các byte của tệp XSD mà cổng dùng để xét.",
+        told_en="The very bytes of the XSD that the gateway judges by.",
+        answers=kept_a_while(("Lược đồ", "the schema"), bytes_of("application/xml"), "application/xml"),
+    ),
+    "show_form_rules": Door(
+        audience="anyone", parameters=("If-None-Match",), problems=("not-found",),
+        vi="Quy tắc của biểu mẫu", en="A form's rules",
+        told_vi="Đúng các byte của tệp Schematron (ISO/IEC 19757-3); 404 khi biểu mẫu không có quy tắc riêng.",
+        told_en="The very bytes of the Schematron (ISO/IEC 19757-3); 404 for a form without rules of its own.",
+        answers=kept_a_while(("Quy tắc", "the rules"), bytes_of("application/xml"), "application/xml"),
+    ),
+    "show_sample": Door(
+        audience="anyone", parameters=("If-None-Match",), problems=("not-found",),
+        vi="Hồ sơ mẫu, chưa ký",
+        told_vi="Một hồ sơ hợp lệ của thủ tục như lập vào một ngày, chỉ còn phải ký; người và đơn vị trong đó đều bịa "
+        "ra. Cùng câu hỏi thì cùng các byte.",
+        answers=kept_a_while(
+            ("Phong bì chưa ký", "the unsigned envelope"), bytes_of("application/xml"), "application/xml"
+        ),
     ),
     "list_keys": Door(
-        audience="anyone",
+        audience="anyone", parameters=("If-None-Match",),
         vi="Khoá công khai để kiểm biên nhận (JWKS)",
         told_vi="RFC 7517. Hãy lưu sẵn khoá này: biên nhận kiểm được mà không cần mạng.",
+        answers=kept_a_while(
+            ("Các khoá", "the keys"),
+            {
+                "type": "object",
+                "properties": {"keys": {"type": "array", "items": {"type": "object"}, "minItems": 1}},
+                "required": ["keys"],
+            },
+        ),
     ),
     "explain_problem": Door(
         audience="anyone", problems=("not-found",),
@@ -260,114 +363,3 @@ DOORS: dict[str, Door] = {
         told_vi="Trang mà `type` của lỗi trỏ tới.",
     ),
 }  # fmt: skip
-
-PARAMETERS: dict[str, Json] = {
-    "batch": {
-        "name": "batch",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 9999},
-        "description": "đợt trong kỳ; không ghi thì cổng cấp đợt tiếp theo của đơn vị, thủ tục và kỳ, và cho biết · "
-        "which filing of the period this is; absent, the next in unit, procedure and period is given and told",
-    },
-    "Content-Digest": {
-        "name": "Content-Digest",
-        "in": "header",
-        "schema": {"type": "string", "examples": ["sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"]},
-        "description": "RFC 9530, `sha-256` hoặc `sha-512`; có thì được kiểm · RFC 9530; checked if given",
-    },
-    "Idempotency-Key": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "description": "cùng khoá, cùng yêu cầu: đúng câu trả lời cũ; yêu cầu khác: 422 · "
-        "same key and request, same answer; another request, 422",
-    },
-    "Accept-Language": {
-        "name": "Accept-Language",
-        "in": "header",
-        "schema": {"type": "string", "default": "vi", "examples": ["vi", "en"]},
-        "description": "lời văn bằng tiếng Việt, hoặc tiếng Anh · messages in Vietnamese, or in English",
-    },
-}
-
-HEADERS: dict[str, tuple[str, str, Json]] = {
-    "Location": ("đường dẫn của hồ sơ", "the dossier's path", {"type": "string", "format": "uri-reference"}),
-    "Content-Digest": ("RFC 9530", "", {"type": "string"}),
-    "X-Correlation-Id": ("báo mã này khi cần trợ giúp", "name it when you ask for help", {"type": "string"}),
-    "Content-Language": ("ngôn ngữ của lời văn", "the language of the messages", {"enum": ["vi", "en"]}),
-    "WWW-Authenticate": ("cách xác thực", "how to authenticate", {"type": "string"}),
-    "Retry-After": ("số giây phải đợi", "seconds to wait", {"type": "integer", "minimum": 0}),
-    "RateLimit-Limit": ("số lượt mỗi phút", "requests a minute", {"type": "integer", "minimum": 0}),
-    "RateLimit-Remaining": ("số lượt còn lại trong phút này", "requests left", {"type": "integer", "minimum": 0}),
-    "RateLimit-Reset": ("số giây đến phút sau", "seconds to the next minute", {"type": "integer", "minimum": 0}),
-    "Cache-Control": ("không lưu đệm", "not to be cached", {"const": "no-store"}),
-    "Pragma": ("không lưu đệm", "not to be cached", {"const": "no-cache"}),
-}
-
-# Of fields and parameters, by name, or by `Struct.name` where a name has two meanings.
-MEANINGS: dict[str, Words] = {
-    "dossier": ("mã hồ sơ tại cổng", "the gateway's id of the dossier"),
-    "receipt_number": ("số biên nhận", "the receipt's number"),
-    "receipt": ("biên nhận: JWS dạng gọn", "the receipt: a compact JWS"),
-    "judgement": (
-        "kết luận về hồ sơ phải chờ: JWS dạng gọn, nêu số biên nhận",
-        "what was judged of a dossier that had to wait: a compact JWS that names the receipt",
-    ),
-    "judgement_number": ("số của kết luận", "the judgement's number"),
-    "media_type": ("loại nội dung", "what kind of content it is"),
-    "notice": ("thông báo từ chối: JWS dạng gọn", "the notice of refusal: a compact JWS"),
-    "notice_number": ("số thông báo", "the notice's number"),
-    "DossierShown.receipt": ("biên nhận, hoặc thông báo từ chối", "the receipt, or the notice of refusal"),
-    "state": ("trạng thái của hồ sơ", "where the dossier stands"),
-    "received_at": ("thời điểm nhận", "when it was received"),
-    "due_at": ("hạn trả kết quả", "when the result is due"),
-    "sha256": ("SHA-256 của các byte, 64 chữ số thập lục phân", "SHA-256 of the bytes, 64 hex digits"),
-    "size_bytes": ("số byte", "size in bytes"),
-    "batch": ("đợt trong kỳ", "which filing of the period this is"),
-    "follows": ("mã hồ sơ mà hồ sơ này tiếp theo", "the dossier that this one follows"),
-    "competent_office": ("mã cơ quan BHXH thụ lý", "the competent office's code"),
-    "procedure": ("mã thủ tục", "the procedure's code"),
-    "procedure_version": ("phiên bản thủ tục", "the procedure's version"),
-    "unit": ("mã đơn vị", "the unit's code"),
-    "period": ("kỳ, MM/yyyy", "the period, MM/yyyy"),
-    "channel": ("kênh tiếp nhận", "how it came"),
-    "submitter": ("tài khoản đã nộp", "the client that submitted it"),
-    "office": ("mã cơ quan BHXH", "the office's code"),
-    "lease": ("mã lượt nhận việc", "the lease's id"),
-    "lease_until": ("lượt nhận có hạn đến", "when the lease ends"),
-    "lease_s": ("lượt nhận dài bao nhiêu giây", "how long a lease runs, in seconds"),
-    "attempt": ("lần giao thứ mấy", "how often it was handed out"),
-    "content_url": ("nơi lấy các byte", "where the bytes are"),
-    "max": ("nhiều nhất bao nhiêu hồ sơ", "how many at most"),
-    "after": ("số của sự việc cuối đã thấy", "the number of the last fact that was seen"),
-    "wait_s": ("chờ tối đa bao nhiêu giây", "how long to wait, in seconds"),
-    "next": ("lần sau hỏi với `after` này", "ask on with this `after`"),
-    "seq": ("số thứ tự ghi nhận", "its place in commit order"),
-    "complete_until": ("đến số này không thiếu gì", "up to this number nothing is missing"),
-    "verdict": ("kết luận về chữ ký", "the verdict on the signatures"),
-    "indication": ("kết luận theo EN 319 102-1", "the indication of EN 319 102-1"),
-    "sub_indication": ("lý do theo EN 319 102-1", "the sub-indication of EN 319 102-1"),
-    "findings": ("mọi lỗi, trong một lần", "everything that is wrong, in one pass"),
-    "FindingShown.code": ("mã lỗi, không đổi theo thời gian", "a stable code"),
-    "file": ("tên tệp trong phong bì", "the file's name in the envelope"),
-    "form": ("mã biểu mẫu", "the form's code"),
-    "row": ("dòng thứ mấy trong bảng, từ 1", "the row of the table, from 1"),
-    "row_name": ("họ tên ở dòng ấy", "the name in that row"),
-    "column": ("tên phần tử", "the element's name"),
-    "column_label": ("tên cột trên mẫu giấy", "the column's label on the paper form"),
-    "pointer": ("XPath", "XPath"),
-    "line": ("dòng trong tệp XML", "the line in the XML file"),
-    "value": ("giá trị, cắt còn 100 ký tự", "the value, cut to 100 characters"),
-    "fix": ("cách sửa", "how to mend it"),
-    "certificate_sha256": ("SHA-256 của chứng thư số", "SHA-256 of the certificate"),
-    "signing_time_claimed": ("thời điểm ký do bên ký ghi", "the signing time that the signer claims"),
-    "tax_codes": ("mã số thuế trong chứng thư", "the tax codes in the certificate"),
-    "code": ("mã", "the code"),
-    "Problem.type": ("trang giải thích lỗi này", "the page that explains it"),
-    "RefusedDossier.type": ("trang giải thích lỗi này", "the page that explains it"),
-    "correlation_id": ("báo mã này khi cần trợ giúp", "name it when you ask for help"),
-    "retry": ("không gửi lại, gửi lại y nguyên, hoặc gửi lại sau", "whether to try again"),
-    "must": ("biểu mẫu bắt buộc", "the forms that must be there"),
-    "may": ("biểu mẫu được kèm", "the forms that may be there"),
-    "time_limit_working_days": ("thời hạn giải quyết, ngày làm việc", "the time limit in working days"),
-}

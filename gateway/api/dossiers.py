@@ -6,22 +6,35 @@ import math
 from datetime import date
 from typing import Annotated, Any
 
-from litestar import Request, Response, get, post
+import msgspec
+from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from gateway.api import views
 from gateway.api.caller import require, scope_of
 from gateway.api.problems import Refused
-from gateway.api.submit import check, submit
+from gateway.api.submit import check, checked, submit
 from gateway.callers import Caller
-from gateway.clock import VIETNAM
+from gateway.clock import VIETNAM, from_us
 from gateway.house import House
+from gateway.notice import notice
+from gateway.printing import NothingToPrint, page_of
 from gateway.report import Language
 from gateway.states import State
+from schemas import printed, printed_html
 from storage import journal
 from storage.vault import ContentMissing, Place
 
+PDF = "application/pdf"
+# What is made for people loads and runs nothing, and stays nowhere: it is about persons.
+PRINTED_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'",
+}
+_NUMBER_DIGITS_MAX = 4
 _SHA256_HEX_LENGTH = 64
 After = Annotated[int, QueryParameter(ge=0, le=2**63 - 1, description="the number of the last fact that was seen")]
 WaitS = Annotated[float, QueryParameter(ge=0, le=3600, description="how long to wait for the next, in seconds")]
@@ -43,11 +56,19 @@ async def check_dossier(
     house: NamedDependency[House],
     caller: NamedDependency[Caller],
     language: NamedDependency[Language],
-) -> Response[bytes]:
-    """The same judgement as for a submission, and the whole report."""
+) -> Response[Any]:
+    """The same judgement as for a submission, and the whole report: as JSON, or as the printable notice in HTML or PDF,
+    as `Accept` asks.
+    """
     require(caller, "employer", "ivan")
-    report = await check(house, caller, request.scope, request.receive, language)
-    return Response(report, media_type="application/json")
+    outcome = await check(house, caller, request.scope, request.receive)
+    wanted = request.accept.best_match([MediaType.JSON, MediaType.HTML, PDF], MediaType.JSON)
+    if wanted == MediaType.JSON:
+        return Response(msgspec.json.encode(checked(outcome, language)), media_type=MediaType.JSON)
+    printable = await house.run_apart(notice, outcome, language)
+    if wanted == PDF:
+        return Response(await house.typeset(printable.pdf, apart=True), media_type=PDF, headers=PRINTED_HEADERS)
+    return Response(await house.run_apart(printable.html), media_type=MediaType.HTML, headers=PRINTED_HEADERS)
 
 
 @get("/v1/dossiers", summary="The caller's dossiers")
@@ -110,6 +131,34 @@ async def show_content(
     content = await house.run_apart(_content, house, found)
     digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
     return Response(content, media_type=found.media_type, headers={"content-digest": f"sha-256=:{digest}:"})
+
+
+@get("/v1/dossiers/{dossier:str}/forms/{number:str}", summary="A form as its paper looks")
+async def show_paper(
+    dossier: FromPath[str],
+    number: FromPath[str],
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
+    request: Request[Any, Any, Any],
+) -> Response[Any]:
+    """The form with that number among the dossier's parts (0: the document itself, where it has no envelope), as HTML
+    that loads nothing, or as PDF; with who signed it and when it was received.
+    """
+    require(caller, "employer", "ivan", "office")
+    digits = number.removesuffix(".pdf")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > _NUMBER_DIGITS_MAX:
+        raise Refused("not-found")
+    found = await _dossier(house, caller, dossier)
+    content = await house.run_apart(_content, house, found)
+    try:
+        page = await house.run_apart(page_of, found, content, int(digits), house.tables.catalogue)
+    except NothingToPrint:
+        raise Refused("not-found") from None
+    if number.endswith(".pdf") or request.accept.best_match([MediaType.HTML, PDF], MediaType.HTML) == PDF:
+        sheets = await house.typeset(printed.pdf, [page], from_us(found.received_at_us), apart=True)
+        return Response(sheets, media_type=PDF, headers=PRINTED_HEADERS)
+    shown = await house.run_apart(printed_html.html, [page])
+    return Response(shown, media_type=MediaType.HTML, headers=PRINTED_HEADERS)
 
 
 @get("/v1/dossiers/{dossier:str}/events", summary="What happened to one dossier")
@@ -237,6 +286,7 @@ HANDLERS = [
     show_dossier,
     show_receipt,
     show_content,
+    show_paper,
     dossier_events,
     all_events,
     find_receipt,

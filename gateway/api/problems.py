@@ -13,6 +13,7 @@ from gateway.desk import KeyReused
 from gateway.ids import NumbersExhausted
 from gateway.intake import Poisonous
 from gateway.scanner import ScannerAway
+from schemas.typeset import TooLongError
 from signing.seal import SealAway
 from storage.database import DatabaseAway
 from storage.vault import ContentCorrupt, ContentMissing, VaultAway, VaultFull
@@ -96,6 +97,12 @@ KINDS: dict[str, Kind] = {
         title_vi="Lượt nhận việc đã hết", title_en="The lease has ended",
         remedy_vi="Việc có thể đã giao cho người khác: nhận lượt mới.",
         remedy_en="The work may be in other hands: take a new lease.",
+    ),
+    "too-long-for-pdf": Kind(
+        status=406, retry="never",
+        title_vi="Quá dài để in ra PDF", title_en="Too long for a PDF",
+        remedy_vi="Lấy bản HTML (Accept: text/html) rồi in từ trình duyệt.",
+        remedy_en="Take the HTML (Accept: text/html), print it in a browser.",
     ),
     "body-too-large": Kind(
         status=413, retry="never",
@@ -193,6 +200,7 @@ _OF_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
     (DatabaseAway, "database-away"),
     (ContentMissing, "content-unreadable"),
     (ContentCorrupt, "content-unreadable"),
+    (TooLongError, "too-long-for-pdf"),
     (NumbersExhausted, "internal"),
     (Poisonous, "internal"),
 )

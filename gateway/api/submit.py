@@ -174,8 +174,8 @@ class Checked(Struct, frozen=True, kw_only=True):
 
 
 async def check(
-    house: House, caller: Caller, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], language: Language
-) -> bytes:
+    house: House, caller: Caller, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]]
+) -> Filing | Refusal:
     """Judge a dossier and keep nothing. Raises what `receive_body` raises."""
     with Spool(house.spool) as spool:
         body = await receive_body(house, dict(scope["headers"]), receive, spool)
@@ -188,8 +188,7 @@ async def check(
                 received_at=received_at,
                 media_type=media_type_of(dict(scope["headers"])),
             )
-            outcome = await house.intake.judge(submission, caller)
-    return msgspec.json.encode(checked(outcome, language))
+            return await house.intake.judge(submission, caller)
 
 
 def checked(outcome: Filing | Refusal, language: Language) -> Checked:

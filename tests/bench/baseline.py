@@ -73,6 +73,7 @@ class Judged(NamedTuple):
     unit: dict[str, str]
     certificate_sha256: str
     parts: list[dict[str, Any]]
+    warnings: list[str]
     received_at: datetime
 
 
@@ -140,19 +141,33 @@ class Baseline:
             raise Unwelcome(422, *faults)
         head = {child.tag: child.text or "" for part in root.iterfind("NoiDung/*") for child in part}
         unit = self._unit(client, head, now.date())
-        signers, parts, faults = self._files(root, head)
+        signers, parts, roots, faults = self._files(root, head)
+        # Rules compare forms with each other, so all are read before the first is judged.
+        on = (now + timedelta(hours=_VIETNAM_HOURS)).date()
+        facts = declared.Facts(on, roots, frozenset(part["form"] for part in parts), head)
+        refused, warnings = self._broken({"Hoso": [root], **roots}, facts)
+        faults += refused
         tax_codes = [unit["tax_code"]]
         if head["MaSoThue"] != unit["tax_code"] or not mst.is_valid(head["MaSoThue"]):
             faults.append("MaSoThue is not the unit's")
         if any(signed.tax_codes != tax_codes for signed in (envelope, *signers)):
             faults.append("a signer is not the unit")
-        if datetime.strptime(head["NgayLap"], "%d/%m/%Y").date() > now.date() + timedelta(days=1):  # noqa: DTZ007
-            faults.append("NgayLap is to come")
         if head["CoQuanQuanLy"] != unit["office"]:
             faults.append("CoQuanQuanLy is not the unit's")
         if faults:
             raise Unwelcome(422, *faults)
-        return Judged(content, sha256, client, head, unit, envelope.certificate_sha256, parts, now)
+        return Judged(content, sha256, client, head, unit, envelope.certificate_sha256, parts, warnings, now)
+
+    def _broken(self, roots: dict[str, list[etree._Element]], facts: declared.Facts) -> tuple[list[str], list[str]]:
+        """The rules that the documents break: those that refuse, and those that only warn."""
+        refused: list[str] = []
+        warned: list[str] = []
+        for code, documents in roots.items():
+            for document in documents:
+                refuses, warns = self._forms[code].rules.broken(document, facts)
+                refused += refuses
+                warned += warns
+        return refused, warned
 
     def _unit(self, client: str, head: dict[str, str], on: date) -> dict[str, str]:
         code = head.get("MaSoBHXH", "")
@@ -170,8 +185,11 @@ class Baseline:
 
     def _files(
         self, root: etree._Element, head: dict[str, str]
-    ) -> tuple[list[Signed], list[dict[str, Any]], list[str]]:
-        """The files inside: count, length, base64, names, kinds; the forms' signatures, schemas and rows."""
+    ) -> tuple[list[Signed], list[dict[str, Any]], dict[str, list[etree._Element]], list[str]]:
+        """The files inside: length, base64, names, kinds; the forms' signatures, schemas and rows.
+
+        Returns who signed, what is inside, the forms that their schemas admit, and the faults.
+        """
         procedure = self._procedures.get(head["MaThuTuc"])
         if procedure is None:
             raise Unwelcome(422, "the procedure is not known")
@@ -179,7 +197,7 @@ class Baseline:
         signers: list[Signed] = []
         parts: list[dict[str, Any]] = []
         names: set[str] = set()
-        roots: dict[str, etree._Element] = {}
+        roots: dict[str, list[etree._Element]] = {}
         for file in root.iterfind("NoiDung/ThongTinHoSo/ToKhais/FileToKhai"):
             told = {child.tag: child.text or "" for child in file}
             text, code, name, kind = told["NoiDungFile"], told["MaToKhai"], told["TenFile"], told["LoaiFile"]
@@ -202,23 +220,20 @@ class Baseline:
                 form = self._forms[code]
                 signed = self._verify(content, form.signature_path)
                 signers.append(signed)
-                # Rows are looked at when the schema has been satisfied: their texts can be read then.
-                faults += self._schema_faults(signed.root, form) or declared.faults_of_rows(signed.root, form)
-                roots[code] = signed.root
+                if found := self._schema_faults(signed.root, form):
+                    faults += found
+                else:
+                    # Rows and rules are looked at when the schema has been satisfied: texts can be read then.
+                    faults += declared.faults_of_rows(signed.root, form)
+                    roots.setdefault(code, []).append(signed.root)
             digest = hashlib.sha256(content).hexdigest()
             parts.append({"form": code, "name": name, "size": len(content), "sha256": digest})
-        if int(head["SoLuongFile"]) != len(root.findall("NoiDung/ThongTinHoSo/ToKhais/FileToKhai")):
-            faults.append("SoLuongFile")
         faults += [f"{code} is missing" for code in procedure.must - {part["form"] for part in parts}]
-        for code, form_root in roots.items():
-            rule = self._forms[code].newcomers
-            if rule and rule["form"] not in roots and any(not row.text for row in form_root.iter(rule["column"])):
-                faults.append(f"{rule['form']} is missing for a newcomer")
-        return signers, parts, faults
+        return signers, parts, roots, faults
 
     def keep(self, judged: "Judged") -> dict[str, Any]:
         """The file, then the row, both durable; only then is the receipt spoken. Many threads may keep at once."""
-        content, sha256, client, head, unit, certificate, parts, now = judged
+        content, sha256, client, head, unit, certificate, parts, warnings, now = judged
         dossier = str(uuid.uuid4())
         key, nonce = os.urandom(32), os.urandom(12)
         path = self._vault / f"{dossier}.bin"
@@ -233,7 +248,9 @@ class Baseline:
             os.close(folder)
         same = (unit["code"], head["MaThuTuc"], head["KyKeKhai"])
         due_at = _due(now, self._procedures[head["MaThuTuc"]].days).isoformat()
-        report = json.dumps({"verdict": "TOTAL-PASSED", "certificate": certificate, "parts": parts})
+        report = json.dumps(
+            {"verdict": "TOTAL-PASSED", "certificate": certificate, "parts": parts, "warnings": warnings}
+        )
         with self._turn, self.writer:
             self.writer.execute("BEGIN IMMEDIATE")
             (last,) = self.writer.execute(

@@ -11,15 +11,19 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from gateway.clock import VIETNAM
 from schemas import sample
+from schemas.findings import Severity
+from schemas.form import read_form
 from signing.demo_pki import Employer, make_pki
 from signing.dossier import sign_dossier
 from signing.sign import sign
-from tests.bench import baseline, competent, naive, stacks
+from tests.bench import baseline, competent, declared, naive, stacks
 from tests.bench.bars import Bar, Measured, bars
 from tests.bench.baseline import Baseline, Unwelcome
 from tests.bench.pool import FORMS, PROCEDURE, Unit, units
 from tests.bench.stacks import Told
+from tests.schemas import judging
 
 PATHS = {form: f"/{form}/Cky" for form in FORMS}
 NOW = datetime.now(UTC)
@@ -137,6 +141,72 @@ def test_a_form_that_breaks_a_rule_is_refused(office: Office, find: bytes, put: 
 
 
 @pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda plain: _with_form(plain, _put("DenThang", "05/2026")), {"d02-months-reversed"}),
+        (lambda plain: _with_form(plain, _put("NgayChet", "01/06/2026")), {"d02-death-unmarked"}),
+        (lambda plain: _with_form(plain, _put("CCNS", "2"), at=1), {"tk1-birth-date-precision"}),
+        (lambda plain: plain.replace(b"<SoLuongFile>3", b"<SoLuongFile>9"), {"file-count-mismatch"}),
+        (
+            lambda plain: _with_form(
+                plain, lambda form: _put("NgayChet", "01/01/1900")(_put("DenThang", "05/2026")(form))
+            ),
+            {"d02-months-reversed", "d02-death-unmarked", "d02-death-before-birth"},
+        ),
+    ],
+    ids=["months", "death", "another form", "the envelope", "several at once"],
+)
+def test_a_broken_rule_is_refused_as_the_gateway_refuses_it(
+    office: Office, change: Callable[[bytes], bytes], told: set[str]
+):
+    plain = change(office.plain())
+    assert set(office.refuses(office.signed(plain)).split()) == told
+    found = judging.judge(plain, on=NOW.astimezone(VIETNAM).date())
+    assert {one.code for one in found if one.severity is Severity.ERROR} == told
+
+
+@pytest.mark.parametrize(
+    ("forms", "change", "told"),
+    [
+        (("D02-TS",), lambda plain: _with_form(plain, _put("MasoBHXH", "")), {"d02-declaration-missing"}),
+        (
+            FORMS,
+            lambda plain: _with_form(plain, _put("MasoBHXH", "9999999999"), at=1),
+            {"tk1-person-not-in-list"},
+        ),
+        (
+            FORMS,
+            lambda plain: _with_form(plain, lambda form: _put("CMND", "000000001")(_put("HoTen", "X")(form)), at=1),
+            {"d02-declaration-of-others"},
+        ),
+        (FORMS, lambda plain: _with_form(plain, _put("GioiTinh", "")), {"d02-newcomer-without-sex"}),
+        (FORMS, lambda plain: re.sub(rb"<NgayLap>[^<]+", b"<NgayLap>01/01/2099", plain), {"made-on-in-future"}),
+    ],
+    ids=["a form is missing", "nobody in the list", "nobody declared", "an unconfirmed fact", "a day to come"],
+)
+def test_a_rule_that_only_warns_is_noted_as_the_gateway_notes_it(
+    office: Office, forms: tuple[str, ...], change: Callable[[bytes], bytes], told: set[str]
+):
+    plain = change(office.plain(forms=forms))
+    paths = {form: PATHS[form] for form in forms}
+    content = sign_dossier(plain, office.key, office.certificate, signature_paths=paths, now=NOW)
+    judged = office.baseline.judge(content, "bench")
+    assert isinstance(judged, baseline.Judged)
+    found = judging.judge(plain, on=NOW.astimezone(VIETNAM).date())
+    assert set(judged.warnings) == told == {one.code for one in found}
+    assert {one.severity for one in found} == {Severity.WARNING}
+
+
+@pytest.mark.parametrize("code", ["Hoso", *FORMS])
+def test_the_same_rules_refuse_as_in_the_gateway(code: str):
+    form = declared.forms()[code]
+    book = read_form(form.sch.with_name("form.toml")).rules
+    refusing = {rule.id for rule in book.rules if book.severity(rule, frozenset()) is Severity.ERROR}
+    assert form.rules.refusing == refusing
+    assert refusing
+
+
+@pytest.mark.parametrize(
     ("find", "put"),
     [
         (rb"<SoLuongFile>\d+", b"<SoLuongFile>9"),
@@ -198,12 +268,22 @@ def test_ratios_are_taken_round_by_round():
     assert ratio == 10
 
 
-def _with_form(envelope: bytes, change: Callable[[bytes], bytes]) -> bytes:
-    """The envelope with its first form changed, its length told anew."""
-    (text,) = re.search(rb"<NoiDungFile>([^<]+)", envelope).groups()  # type: ignore[union-attr]
-    form = base64.b64decode(text)
+def _with_form(envelope: bytes, change: Callable[[bytes], bytes], at: int = 0) -> bytes:
+    """The envelope with one of its forms changed, its length told anew."""
+    told = list(re.finditer(rb"<DoDaiFile>\d+</DoDaiFile>\s*<NoiDungFile>([^<]+)", envelope))[at]
+    form = base64.b64decode(told[1])
     changed = change(form)
     assert changed != form
     new = base64.b64encode(changed)
-    envelope = envelope.replace(text, new, 1)
-    return re.sub(rb"<DoDaiFile>\d+", b"<DoDaiFile>%d" % len(new), envelope, count=1)
+    file = b"<DoDaiFile>%d</DoDaiFile><NoiDungFile>%s" % (len(new), new)
+    return envelope[: told.start()] + file + envelope[told.end() :]
+
+
+def _put(column: str, value: str) -> Callable[[bytes], bytes]:
+    """Sets a column of the first row."""
+
+    def change(form: bytes) -> bytes:
+        pattern = f"<{column}(/>|>[^<]*</{column}>)".encode()
+        return re.sub(pattern, f"<{column}>{value}</{column}>".encode(), form, count=1)
+
+    return change

@@ -64,8 +64,10 @@ class Verification:
                 size_bytes=len(content),
             )
         ]  # fmt: skip
-        envelope, findings = envelopes.open_envelope(root, catalogue=self.catalogue, on=on)
+        header = envelopes.peek(root)
+        envelope, findings = envelopes.open_envelope(root, catalogue=self.catalogue, on=on, header=header)
         assert envelope is not None
+        read = []
         for file in envelope.files:
             form = self.catalogue.form(file.form, on)
             if form is None or file.kind != ".xml":
@@ -75,10 +77,13 @@ class Verification:
             verdicts.append(
                 verify(
                     inside, form.signature_path, file=file.name, policy=self.policy, trust=self.trust, now=self.now,
-                revocation=self.revocation,
+                    revocation=self.revocation,
                     size_bytes=len(file.content),
                 )
             )  # fmt: skip
-            findings += validate.validate_form(inside, form, file=file.name)
+            read.append((file, form, inside))
+        facts = validate.facts_of(envelope, header, read, self.catalogue, on)
+        for file, form, inside in read:
+            findings += validate.validate_form(inside, form, file=file.name, facts=facts)
         assert not findings, findings
         assert all(verdict.passed for verdict in verdicts), verdicts

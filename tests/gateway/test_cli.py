@@ -25,6 +25,7 @@ GROUPS = {
     "office": ("list",),
     "seal": ("list", "rotate", "retire", "check"),
     "trust": ("add", "list", "check"),
+    "fact": ("list", "show", "confirm", "withdraw", "history"),
 }
 ALL = [(name, *more) for name in COMMANDS for more in ([(one,) for one in GROUPS[name]] if name in GROUPS else [()])]
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import resource
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from gateway.callers import ROLES, Role
 from gateway.clock import VIETNAM
 from gateway.judge import Opened, Submission, judge, open_dossier
 from gateway.settle import settle
+from schemas import typeset
 from storage import register
 from tests.databases import database_url
 from tests.gateway.inhouse import (
@@ -22,6 +24,7 @@ from tests.gateway.inhouse import (
     OTHER_OFFICE,
     OTHER_TAX_CODE,
     OTHER_UNIT,
+    TAX_CODE,
     UNIT,
     Inhouse,
     a_dossier,
@@ -90,7 +93,7 @@ def test_the_same_bytes_get_the_identical_receipt_and_the_owner_finds_it_by_dige
 def test_a_stranger_is_refused_and_told_nothing(gateway: Inhouse) -> None:
     employer, stranger = gateway.bearer("employer", units=[UNIT]), gateway.bearer("employer", units=[OTHER_UNIT])
     told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
-    for path in ("", "/receipt", "/content", "/events"):
+    for path in ("", "/receipt", "/content", "/events", "/forms/1", "/forms/1.pdf"):
         answer = gateway("GET", f"/v1/dossiers/{told['dossier']}{path}", stranger)
         assert (answer.status_code, problem(answer)) == (404, "not-found")
     answer = gateway("GET", f"/v1/receipts?sha256={told['sha256']}", stranger)
@@ -120,7 +123,7 @@ def test_an_office_sees_only_its_own_work(gateway: Inhouse) -> None:
     office, other = gateway.bearer("office", offices=[OFFICE]), gateway.bearer("office", offices=[OTHER_OFFICE])
     told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
     assert gateway("GET", f"/v1/dossiers/{told['dossier']}/content", office).status_code == 200
-    for path in ("", "/receipt", "/content", "/events"):
+    for path in ("", "/receipt", "/content", "/events", "/forms/1"):
         assert gateway("GET", f"/v1/dossiers/{told['dossier']}{path}", other).status_code == 404
     answer = gateway("POST", f"/v1/offices/{OFFICE}/leases", other, json={})
     assert (answer.status_code, problem(answer)) == (403, "forbidden")
@@ -144,6 +147,8 @@ DOORS: list[tuple[str, str, set[Role]]] = [
     ("GET", "/v1/dossiers/d-x", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x/receipt", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x/content", {"employer", "ivan", "office"}),
+    ("GET", "/v1/dossiers/d-x/forms/1", {"employer", "ivan", "office"}),
+    ("GET", "/v1/dossiers/d-x/forms/1.pdf", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/events", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/events", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/receipts?sha256=" + "0" * 64, {"employer", "ivan"}),
@@ -205,6 +210,76 @@ def test_checking_judges_and_keeps_nothing(gateway: Inhouse) -> None:
     assert {finding["code"] for finding in bad.json()["findings"]} >= {"procedure-unknown"}
     assert gateway("GET", "/ready").json()["committed"] == 0
     assert gateway("GET", "/v1/dossiers", employer).json()["dossiers"] == []
+
+
+def test_a_check_is_answered_as_the_notice_that_people_print_too(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    bad = a_dossier().replace(b"<MaThuTuc>600", b"<MaThuTuc>699")
+    report = gateway("POST", "/v1/dossiers/check", employer, content=bad).json()
+    english = {"accept": "text/html", "accept-language": "en"}
+    page = gateway("POST", "/v1/dossiers/check", employer, content=bad, headers=english)
+    assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert '<html lang="en">' in page.text
+    assert report["sha256"] in page.text
+    sheets = gateway("POST", "/v1/dossiers/check", employer, content=bad, headers={"accept": "application/pdf"})
+    assert (sheets.status_code, sheets.content[:5]) == (200, b"%PDF-")
+    assert sheets.headers["content-type"] == "application/pdf"
+    assert gateway("GET", "/ready").json()["committed"] == 0
+
+
+def test_a_received_form_is_shown_as_its_paper_looks(gateway: Inhouse) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    forms = f"/v1/dossiers/{told['dossier']}/forms"
+    page = gateway("GET", f"{forms}/1", office)
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "<script" not in page.text
+    assert told["receipt_number"] in page.text
+    assert f"MST {TAX_CODE}" in page.text
+    assert "Chữ ký số trên phong bì" in page.text
+    sheets = gateway("GET", f"{forms}/1.pdf", employer)
+    assert (sheets.status_code, sheets.headers["content-type"], sheets.content[:5]) == (
+        200,
+        "application/pdf",
+        b"%PDF-",
+    )
+    asked = gateway("GET", f"{forms}/1", employer, headers={"accept": "application/pdf"})
+    assert asked.content == sheets.content, "the same form, the same bytes"
+    for number in ("0", "9", "x", "-1", "1.xml", "99999"):
+        assert (gateway("GET", f"{forms}/{number}", employer).status_code) == 404, number
+
+
+def test_what_is_printed_for_callers_is_set_in_a_process_of_its_own(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    content = a_dossier()
+    told = gateway("POST", "/v1/dossiers", employer, content=content).json()
+    for ask in (
+        lambda: gateway("GET", f"/v1/dossiers/{told['dossier']}/forms/1.pdf", employer),
+        lambda: gateway("POST", "/v1/dossiers/check", employer, content=content, headers={"accept": "application/pdf"}),
+    ):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        assert ask().content[:5] == b"%PDF-"
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime > before
+
+
+def test_a_form_too_long_for_a_pdf_is_had_as_html(gateway: Inhouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    told = gateway("POST", "/v1/dossiers", employer, content=a_dossier()).json()
+    monkeypatch.setattr(typeset, "APART_SIZE_BYTES_MAX", 1_000)
+    answer = gateway("GET", f"/v1/dossiers/{told['dossier']}/forms/1.pdf", employer)
+    assert (answer.status_code, problem(answer), answer.json()["retry"]) == (406, "too-long-for-pdf", "never")
+    assert gateway("GET", f"/v1/dossiers/{told['dossier']}/forms/1", employer).status_code == 200
+
+
+def test_a_document_that_is_itself_the_form_is_shown_as_number_0(gateway: Inhouse) -> None:
+    employer = gateway.bearer("employer", units=[UNIT])
+    answer = gateway("POST", "/v1/dossiers", employer, content=a_dossier(procedure="04"))
+    assert answer.status_code == 201, answer.text
+    page = gateway("GET", f"/v1/dossiers/{answer.json()['dossier']}/forms/0", employer)
+    assert page.status_code == 200, page.text
+    assert answer.json()["receipt_number"] in page.text
 
 
 def test_an_office_client_without_offices_sees_nothing(gateway: Inhouse) -> None:
@@ -313,7 +388,7 @@ def test_the_interface_describes_itself(gateway: Inhouse) -> None:
         plain = (
             path.partition("?")[0].replace("d-x", "{dossier}").replace("l-x", "{lease}").replace("0" * 64, "{sha256}")
         )
-        plain = plain.replace(f"/offices/{OFFICE}", "/offices/{office}")
+        plain = plain.replace(f"/offices/{OFFICE}", "/offices/{office}").replace("/forms/1", "/forms/{number}")
         assert method.lower() in described["paths"][plain], plain
     keys = gateway("GET", "/v1/keys").json()["keys"]
     assert keys[0]["alg"] == "ES256"

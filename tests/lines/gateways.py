@@ -208,9 +208,7 @@ def dossier(home: Home, seed: int, **changed: Any) -> bytes:
 
 def _signature_paths() -> dict[str, str]:
     today = datetime.now(VIETNAM).date()
-    catalogue = Catalogue.load()
-    found = [catalogue.form(code, today) for code in ("D02-TS", "TK1-TS", "D01-TS")]
-    return {form.root: form.signature_path for form in found if form}
+    return {form.root: form.signature_path for form in Catalogue.load().forms(today)}
 
 
 class Serving:

@@ -21,7 +21,7 @@ def broken_dossiers(good: bytes) -> dict[str, bytes]:
 def unescaped_less_than(good: bytes) -> bytes:
     """An employee's name holds a bare "<", so that form D02-TS is no XML at all."""
     note = " (<18 tuổi)</HoTen>".encode()
-    return _in_form(good, "D02-TS", lambda form: _once(form, rb"</HoTen>", note))
+    return in_form(good, "D02-TS", lambda form: _once(form, rb"</HoTen>", note))
 
 
 def wrong_casing(good: bytes) -> bytes:
@@ -32,17 +32,17 @@ def wrong_casing(good: bytes) -> bytes:
         assert column
         return form.replace(column[0], column[0].replace(b"MasoBHXH", b"MaSoBHXH"), 1)
 
-    return _in_form(good, "D02-TS", respell)
+    return in_form(good, "D02-TS", respell)
 
 
 def impossible_date(good: bytes) -> bytes:
     """The first employee is born on 31 February."""
-    return _in_form(good, "D02-TS", lambda form: _column(form, b"NgaySinh", b"31/02/1990"))
+    return in_form(good, "D02-TS", lambda form: _column(form, b"NgaySinh", b"31/02/1990"))
 
 
 def doubled_date(good: bytes) -> bytes:
     """The first employee's date of birth was written twice in a row."""
-    return _in_form(good, "D02-TS", lambda form: _column(form, b"NgaySinh", b"23/05/202523/05/2025"))
+    return in_form(good, "D02-TS", lambda form: _column(form, b"NgaySinh", b"23/05/202523/05/2025"))
 
 
 def missing_mandatory_form(good: bytes) -> bytes:
@@ -52,7 +52,8 @@ def missing_mandatory_form(good: bytes) -> bytes:
 
 def unexpected_form(good: bytes) -> bytes:
     """A TK3-TS comes along, which procedure 600 has no use for."""
-    content = b64encode(b'<?xml version="1.0" encoding="utf-8"?>\n<TK3-TS><NoiDung/><Cky/></TK3-TS>\n')
+    told = "<Noidung_Thaydoi>Đổi địa chỉ</Noidung_Thaydoi>"
+    content = b64encode(f"<TK3-TS><NoiDung>{told}</NoiDung><Cky/></TK3-TS>\n".encode())
     file = _file_of(good, "D02-TS").replace(b"D02-TS", b"TK3-TS")
     file = _LENGTH.sub(b"%d" % len(content), _CONTENT.sub(content, file))
     return _recount(_once(good, rb" *</ToKhais>", file + b"      </ToKhais>"), +1)
@@ -86,12 +87,12 @@ def unknown_procedure(good: bytes) -> bytes:
 
 def negative_wage(good: bytes) -> bytes:
     """The first employee earns less than nothing."""
-    return _in_form(good, "D02-TS", lambda form: _column(form, b"TienLuong", b"-5000000"))
+    return in_form(good, "D02-TS", lambda form: _column(form, b"TienLuong", b"-5000000"))
 
 
 def unknown_reason(good: bytes) -> bytes:
     """The first employee's reason of change (PA) is ZZ, which is in no list."""
-    return _in_form(good, "D02-TS", lambda form: _column(form, b"PA", b"ZZ"))
+    return in_form(good, "D02-TS", lambda form: _column(form, b"PA", b"ZZ"))
 
 
 def wrong_check_digit(good: bytes) -> bytes:
@@ -139,7 +140,8 @@ def _file_with(good: bytes, mark: bytes) -> bytes:
     return next(file for file in _FILE.findall(good) if mark in file)
 
 
-def _in_form(good: bytes, form: str, change: Callable[[bytes], bytes]) -> bytes:
+def in_form(good: bytes, form: str, change: Callable[[bytes], bytes]) -> bytes:
+    """Change what one form of a dossier holds."""
     return _in_file(good, f"<MaToKhai>{form}</MaToKhai>".encode(), change)
 
 

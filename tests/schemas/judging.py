@@ -32,7 +32,9 @@ def tree(content):
 
 
 def form_findings(content, form="D02-TS"):
-    return validate.validate_form(tree(content), CATALOGUE.form(form, ON), file=f"{form}.xml")
+    return validate.validate_form(
+        tree(content), CATALOGUE.form(form, ON), file=f"{form}.xml", facts=CATALOGUE.facts(ON)
+    )
 
 
 def changed(old, new, source=GOOD):
@@ -64,27 +66,29 @@ def opened(source):
     return envelope.open_envelope(tree(source), catalogue=CATALOGUE, on=ON)
 
 
-def judge(source):
+def judge(source, catalogue=CATALOGUE, on=ON):
     """All findings of a dossier, as a line would gather them."""
     content = source.encode() if isinstance(source, str) else source
     root = xml.parse(content, file="Hoso")
     if isinstance(root, Finding):
         return [root]
-    box, found = envelope.open_envelope(root, catalogue=CATALOGUE, on=ON)
+    box, found = envelope.open_envelope(root, catalogue=catalogue, on=on)
     if box is None:
         return found
-    roots = {}
+    read = []
     for item in box.files:
-        form = CATALOGUE.form(item.form, ON)
-        if form is None or item.kind != ".xml":
+        form = catalogue.form(item.form, on)
+        if form is None:
             continue
         inner = xml.parse(item.content, file=item.name, form=item.form)
         if isinstance(inner, Finding):
             found.append(inner)
-            continue
-        roots[item.number] = inner
-        found += validate.validate_form(inner, form, file=item.name)
-    return found + validate.validate_dossier(box, roots, CATALOGUE, ON)
+        else:
+            read.append((item, form, inner))
+    facts = validate.facts_of(box, envelope.peek(root), read, catalogue, on)
+    for item, form, inner in read:
+        found += validate.validate_form(inner, form, file=item.name, facts=facts)
+    return found + validate.validate_dossier(box, catalogue, on)
 
 
 def codes(findings):

@@ -7,12 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from schemas import xml
 from schemas.catalogue import Catalogue
-from schemas.envelope import open_envelope
-from schemas.findings import Finding, Severity
-from schemas.validate import validate_dossier, validate_form
+from schemas.findings import Severity
 from tests.schemas.broken import BREAKERS, broken_dossiers
+from tests.schemas.judging import judge
 from tests.schemas.test_sample import BENCH_FORMS, assert_all_valid, compiled_schemas, dossier
 
 
@@ -43,6 +41,7 @@ def test_the_schemas_alone_refuse_what_they_can_see():
         "wrong-file-count",
         "mangled-agency",
         "png-called-pdf",
+        "unexpected-form",
         "unknown-procedure",
         "wrong-check-digit",
     }
@@ -50,24 +49,7 @@ def test_the_schemas_alone_refuse_what_they_can_see():
 
 def judged(content, catalogue):
     """All findings of this room, as the gateway would gather them."""
-    on = date(2026, 3, 20)
-    root = xml.parse(content, file="Hoso")
-    if isinstance(root, Finding):
-        return [root]
-    envelope, found = open_envelope(root, catalogue=catalogue, on=on)
-    if envelope is None:
-        return found
-    roots, found = {}, list(found)
-    for file in envelope.files:
-        if (declared := catalogue.form(file.form, on)) is None:
-            continue
-        inner = xml.parse(file.content, file=file.name, form=file.form)
-        if isinstance(inner, Finding):
-            found.append(inner)
-        else:
-            roots[file.number] = inner
-            found += validate_form(inner, declared, file=file.name)
-    return found + validate_dossier(envelope, roots, catalogue, on)
+    return judge(content, catalogue, date(2026, 3, 20))
 
 
 @pytest.fixture(scope="module")

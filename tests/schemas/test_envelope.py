@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from schemas.checkdigits import agency_code_finding, tax_code_canonical, tax_code_holds
-from schemas.envelope import open_envelope, peek, procedure_code
+from schemas.envelope import BARE_FORMS, open_envelope, peek, procedure_code
 from schemas.findings import Severity
 from tests.schemas.judging import CATALOGUE, GOOD, ON, PDF, codes, dossier, file, opened, sample, tree
 
@@ -48,6 +48,8 @@ TAGS = st.sampled_from(
         "FileToKhai",
         "MaSoBHXH",
         "MaIVan",
+        "NoiDungThayDoi",
+        "NgayNgung",
         "NoiDungFile",
         "SoLuongFile",
         "x",
@@ -143,12 +145,12 @@ def test_all_faults_of_all_files_come_in_one_pass():
     )
     _, found = opened(source)
     assert codes(found) == [
+        "file-count-mismatch",
         "file-base64-broken",
         "file-name-unsafe",
         "file-kind-mismatch",
         "file-name-repeated",
         "file-empty",
-        "file-count-mismatch",
     ]
 
 
@@ -177,7 +179,13 @@ def test_names_that_differ_in_case_only_are_one():
         (".xml", "093045507320260113_D02-TS.xml", ".xml", "D02-TS", ["form-code-junk"]),
         ("d02-ts", "a.xml", ".xml", "D02-TS", ["form-code-junk"]),
         ("D02-TS.xml", "a.xml", ".xml", "D02-TS", ["form-code-junk"]),
-        ("TK3-TS", "TK3.xml", ".xml", "D02-TS", ["form-code-junk"]),
+        ("05A-HSB", "05A-HSB.xml", ".xml", "M05A-HSB", []),
+        ("M05A-HSB", "05A-HSB.xml", ".xml", "M05A-HSB", []),
+        ("05A-HSB-166", "05A-HSB-166.xml", ".xml", "M05A-HSB", []),
+        ("01B-HSB_166", "01B-HSB.xml", ".xml", "M01B-HSB", []),
+        ("M01B-HSB", "x.xml", ".xml", "M01B-HSB", []),
+        ("D03-TS-595", "D03-TS-595.xml", ".xml", "D03-TS", []),
+        ("D02-LT-TANG", "x.xml", ".xml", "D02-LT", []),
         ("CT-DK", "a.pdf", ".pdf", "CT-DK", []),
         ("CT-DK", "a.jpeg", ".jpg", "CT-DK", []),
         ("CT-DK", "Hop dong 01.2026", ".pdf", "CT-DK", []),
@@ -195,10 +203,27 @@ def test_the_form_is_told_by_its_code_and_junk_is_named_readably(code, name, kin
         assert found[0].message_vi.endswith("Theo nội dung, đây là D02-TS.")
 
 
+@pytest.mark.parametrize(
+    ("code", "name", "root", "form"),
+    [
+        (".xml", "05A-HSB.xml", "x", "M05A-HSB"),
+        (".xml", "0930455073_05a-hsb-166.xml", "x", "M05A-HSB"),
+        ("", "a.xml", "M05A-HSB", "M05A-HSB"),
+        ("", "a.xml", "M01B-HSB", "M01B-HSB"),
+        ("m01b-hsb", "a.xml", "x", "M01B-HSB"),
+    ],
+)
+def test_a_form_is_recognised_by_either_of_its_names_or_by_its_root(code, name, root, form):
+    box, found = opened(dossier(file(code, name, ".xml", f"<{root}/>")))
+    assert codes(found) == ["form-code-junk"]
+    assert found[0].message_vi.endswith(f"Theo nội dung, đây là {form}.")
+    assert box.files[0].form == form
+
+
 def test_a_form_code_nobody_knows_is_kept_for_the_procedure_to_judge():
-    box, found = opened(dossier(file("TK3-TS", "TK3-TS.xml", ".xml", "<TK3-TS/>")))
+    box, found = opened(dossier(file("TK9-TS", "TK9-TS.xml", ".xml", "<TK9-TS/>")))
     assert found == []
-    assert box.files[0].form == "TK3-TS"
+    assert box.files[0].form == "TK9-TS"
 
 
 @pytest.mark.parametrize(
@@ -245,6 +270,50 @@ def test_the_first_registration_is_itself_the_form():
     assert peek(tree(sample("valid-registration", "04_DK-IVAN", "1"))).procedure == "04"
 
 
+@pytest.mark.parametrize(
+    ("form", "procedure", "name"),
+    [
+        ("05_SD-IVAN", "05", "valid-change"),
+        ("06_NG-IVAN", "06", "valid-stop"),
+        ("06_NG-IVAN", "06", "valid-few-columns"),
+    ],
+)
+def test_change_and_end_of_a_registration_are_forms_of_a_registered_unit(form, procedure, name):
+    box, found = opened(sample(name, form, "1"))
+    assert found == []
+    assert (box.form, box.form_version, box.procedure) == (form, f"{form}@1", procedure)
+    assert (box.unit_code, box.tax_code, box.office_code, box.ivan_code) == ("TS12345", "0101234565", "07906", "00040")
+    assert (box.period, box.file_count, box.files) == ("", None, ())
+    header = peek(tree(sample(name, form, "1")))
+    assert (header.form, header.procedure, header.unit_code) == (form, procedure, "TS12345")
+    assert BARE_FORMS[form] == procedure
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        ("<MaCoQuan/><MaIVan/>", "04_DK-IVAN"),
+        ("<MaIVan/>", "04_DK-IVAN"),
+        ("<MaCoQuan/><NoiDungThayDoi/>", "05_SD-IVAN"),
+        ("<MaCoQuan/><Noidung_Thaydoi/>", "05_SD-IVAN"),
+        ("<MaCoQuan/><NgayNgung/>", "06_NG-IVAN"),
+        ("<MaCoQuan/><LYDO_NGUNG/>", "06_NG-IVAN"),
+        ("<MaCoQuan/><NoiDungThayDoi/><NgayNgung/>", "06_NG-IVAN"),
+        ("<MaCoQuan/><NgayNgung/><ThongTinDonVi/>", "Hoso"),
+        ("<MaIVan/><NoiDungThayDoi/><ThongTinHoSo/>", "Hoso"),
+        ("<TenDoiTuong/>", "Hoso"),
+    ],
+)
+def test_documents_without_an_envelope_are_told_apart_by_what_they_hold(content, form):
+    assert peek(tree(f"<Hoso><NoiDung>{content}</NoiDung></Hoso>")).form == form
+
+
+def test_a_first_registration_that_names_a_unit_speaks_for_nobody():
+    told = sample("valid-registration", "04_DK-IVAN", "1")
+    header = peek(tree(told.replace("<MaSoThue>", "<MaSoBHXH>TS12345</MaSoBHXH><MaSoThue>")))
+    assert (header.form, header.unit_code) == ("04_DK-IVAN", "")
+
+
 def test_the_envelopes_other_spelling_of_the_ivan_code_is_a_near_miss():
     _, found = opened(dossier().replace("MaIVAN", "MaIVan"))
     assert codes(found) == ["element-misspelt"]
@@ -273,13 +342,8 @@ def test_an_agency_code_is_looked_up_and_never_guessed(written, candidates, code
 
 
 def test_procedure_codes_lose_the_decisions_number():
-    assert [procedure_code(code) for code in ("600", "600-595", "600c-959", "630a-166", "600-1")] == [
-        "600",
-        "600",
-        "600c",
-        "630a",
-        "600-1",
-    ]
+    written = ("600", "600-595", "600_595", "600c-959", "630a-166", "600-1")
+    assert [procedure_code(code) for code in written] == ["600", "600", "600", "600c", "630a", "600-1"]
 
 
 def test_a_comment_inside_the_header_hides_nothing():

@@ -127,7 +127,7 @@ def test_an_element_inside_a_column_is_unexpected():
 def test_a_document_of_nothing_but_mistakes_is_bounded_and_the_rest_counted():
     row = "<LaoDong>" + "<x/>" * 20 + "</LaoDong>"
     root = tree(f"<D02-TS><NoiDung>{row * 300}</NoiDung></D02-TS>")
-    found = validate_form(root, D02, file="f")
+    found = validate_form(root, D02, file="f", facts=CATALOGUE.facts(ON))
     assert len(found) == FINDINGS_MAX + 1
     assert found[-1].code == "more-findings"
     # 20 unknown and 7 missing columns a row
@@ -144,13 +144,18 @@ def test_a_huge_bad_form_is_explained_within_its_bound():
 
 def test_wide_rows_of_unknown_names_do_not_take_quadratic_time():
     names = "".join(f"<La{number}Ten/>" for number in range(20_000))
-    found = validate_form(tree(f"<D02-TS><NoiDung><LaoDong>{names}</LaoDong></NoiDung></D02-TS>"), D02, file="f")
+    found = validate_form(
+        tree(f"<D02-TS><NoiDung><LaoDong>{names}</LaoDong></NoiDung></D02-TS>"),
+        D02,
+        file="f",
+        facts=CATALOGUE.facts(ON),
+    )
     assert len(found) == FINDINGS_MAX + 1
 
 
 def test_household_members_are_let_through_and_do_not_count_as_rows():
     root = tree(sample("valid-household", "TK1-TS").replace("<STT>1</STT>\n            <HoTen>", "<STT>7</STT><HoTen>"))
-    assert validate_form(root, TK1, file="f") == []
+    assert validate_form(root, TK1, file="f", facts=CATALOGUE.facts(ON)) == []
 
 
 COLUMNS = list(D02.model.children[1].children[0].children)

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from base64 import b64decode
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,12 +17,13 @@ import schemas
 from schemas.sample import SampleError, make_dossier, tax_code, unit_code
 from schemas.sample_people import NEW_EVERY
 from schemas.sample_words import places, words
+from tests.schemas.judging import judge
 
 FORMS_FOLDER = Path(schemas.__file__).parent / "forms"
 BENCH_FORMS = ("D02-TS", "TK1-TS")
 DECREASES = {"GH", "GC", "GD"}
 ABSENCES = {"KL", "OF", "TS"}
-FIXED_DIGEST = "3e782a6a32de0745e32a2dce90ac4f3000b7623a2f885963308d3ae562a0ced6"
+FIXED_DIGEST = "53156fe4f457366a068c41e64c1cb219a5b96f113e4713cdba1b91df0ca3362f"
 
 
 def dossier(procedure="600", **given):
@@ -190,6 +191,39 @@ def test_what_cannot_be_made_is_refused_with_a_reason(wrong):
 
 
 # --- the forms ---
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    employees=st.integers(1, 60),
+    seed=st.integers(),
+    unit=st.integers(0, 10**6),
+    month=st.integers(1, 12),
+    days_later=st.integers(0, 60),
+    forms=st.sampled_from(
+        [("D02-TS", "TK1-TS", "D01-TS"), BENCH_FORMS, ("D02-TS",), ("TK1-TS", "D02-TS"), ("D01-TS", "D02-TS")]
+    ),
+)
+def test_every_dossier_is_judged_free_of_findings_from_the_first_day_of_its_month(
+    employees, seed, unit, month, days_later, forms
+):
+    first = date(2026, month, 1)
+    content = dossier(
+        employees=employees,
+        seed=seed,
+        unit=unit_code(unit),
+        tax_code=tax_code(unit),
+        period=f"{month:02d}/2026",
+        made_on=first,
+        forms=forms,
+    )
+    assert judge(content, on=first + timedelta(days_later)) == []
+
+
+def test_the_largest_dossier_and_a_registration_are_judged_free_of_findings():
+    for seed in range(3):
+        assert judge(dossier(employees=1000, seed=seed, attachments=4), on=date(2026, 3, 20)) == []
+    assert judge(dossier("04"), on=date(2026, 3, 20)) == []
 
 
 @settings(max_examples=25, deadline=None)
