@@ -145,7 +145,7 @@ def test_a_form_that_breaks_a_rule_is_refused(office: Office, find: bytes, put: 
     [
         (lambda plain: _with_form(plain, _put("DenThang", "05/2026")), {"d02-months-reversed"}),
         (lambda plain: _with_form(plain, _put("NgayChet", "01/06/2026")), {"d02-death-unmarked"}),
-        (lambda plain: _with_form(plain, _put("CCNS", "2"), at=1), {"tk1-birth-date-precision"}),
+        (lambda plain: _with_form(plain, _put("NgaySinh", "1990"), at=1), {"tk1-birth-date-precision"}),
         (lambda plain: plain.replace(b"<SoLuongFile>3", b"<SoLuongFile>9"), {"file-count-mismatch"}),
         (
             lambda plain: _with_form(
