@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --root-user-action=ignore
 
-.PHONY: help demo serve test check bench interop image-test lock clean
+.PHONY: help demo serve test check bench interop image-test test-ha test-ceph test-swift lock clean test-faults
 .DEFAULT_GOAL := help
 
 help:
@@ -13,8 +13,12 @@ help:
 	@echo "make serve    the gateway on its embedded default, with a demo PKI and demo clients"
 	@echo "make test     the whole suite, with real PostgreSQL and S3 servers"
 	@echo "make check    format, lint, types, fast tests: under a minute"
+	@echo "make test-ha  PgBouncer in between, a standby promoted, a failover of Patroni's"
+	@echo "make test-faults  the crash and fault campaign, with its table: minutes (SEED=, MINUTES=, ONLY=)"
 	@echo "make bench    the benchmarks beside their baselines, in one run"
 	@echo "make image-test  build and start the image with buildah (root, buildah and debootstrap are needed)"
+	@echo "make test-ceph   the vault's contract on a Ceph of three, killed and revived (root; Debian's packages)"
+	@echo "make test-swift  the same on OpenStack Swift, the adversary"
 	@echo "make interop  sign afresh with xmlsec1 and the JDK, and verify (both must be installed)"
 
 # A stamp says which requirements the environment holds, so that a second run starts at once.
@@ -46,15 +50,37 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml > /dev/null
 	@$(BIN)/python -m pytest -m "not slow" tests/house tests/schemas tests/signing tests/gateway/test_states.py tests/gateway/test_config.py tests/gateway/test_deadlines.py tests/gateway/test_routing.py
 
+# Minutes of real faults: root, gcc, iproute2 and iptables are needed for all of them. SEED=1 MINUTES=8 ONLY=power
+test-faults: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(foreach name,$(ONLY),--only $(name))
+
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.bench.run
 
 interop: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest tests/lines/test_interop.py tests/signing -rs
 
+# Targets of their own: their servers are Debian packages, and take minutes.
+test-ha: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest tests/ha tests/ha/failovers.py -s
+
 # A target of its own: it makes a base system, which takes minutes and a package mirror.
 image-test:
 	@bash docker/build-test.sh
+
+# The vault's contract on stores that take minutes and an installation (root; Debian's packages, or wheels of their own).
+# What they saw is kept in tests/conformance/results and shown by storage/README.md.
+CONFORMANCE = MOTCUA_CONFORMANCE_RECORD=tests/conformance/results MOTCUA_CONFORMANCE_BY="make $@"
+
+test-ceph: $(VENV)/dev.stamp
+	@$(CONFORMANCE) MOTCUA_CONFORMANCE_STORES=ceph,ceph-https $(BIN)/python -m pytest tests/conformance/test_vault.py
+	@$(BIN)/python -m pytest tests/ceph/kills.py
+	@$(BIN)/python -m tests.conformance.table --no-run --write > /dev/null
+
+test-swift: $(VENV)/dev.stamp
+	@$(CONFORMANCE) MOTCUA_CONFORMANCE_STORES=swift,swift-https $(BIN)/python -m pytest tests/conformance/test_vault.py
+	@$(BIN)/python -m pytest tests/conformance/swift_kills.py
+	@$(BIN)/python -m tests.conformance.table --no-run --write > /dev/null
 
 # Locks name hashes and no index; run after a change of pyproject.toml, with the tool `uv` at hand.
 lock:

@@ -9,6 +9,7 @@ from datetime import datetime
 from types import FrameType
 from typing import Any
 
+import msgspec
 from litestar import Litestar, Request, Response, Router
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
@@ -17,9 +18,11 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from gateway import desk, ids
-from gateway.api import anyone, described, dossiers, oauth, office, procedures, validation
+from gateway import closing, desk, ids
+from gateway.api import anyone, described, dossiers, ledger, log, oauth, office, papers, procedures, uploads, validation
 from gateway.api.caller import allowance_headers, identify, language_of
+from gateway.api.content import as_get
+from gateway.api.evidence import show_evidence, show_verifier
 from gateway.api.problems import Answer, Refused, answer_of
 from gateway.api.submit import submit
 from gateway.callers import Budget, Caller, Callers
@@ -39,13 +42,17 @@ from gateway.fetching import Fetcher, Network, Offline, allowed_hosts
 from gateway.house import SWEEP_EVERY_S, House
 from gateway.intake import Intake
 from gateway.judge import Tables
+from gateway.log_steps import OUTSIDE_EVERY_S, PUBLISH_EVERY_S, cosign, publish, stamp
+from gateway.logbook import open_log
 from gateway.pending import judge_due
 from gateway.refresh import refresh, tell_of_revoked
 from gateway.report import Language
 from gateway.routing import OfficeTable
 from gateway.seals import open_seal
 from gateway.settle import Stores
+from gateway.store_words import MARKS
 from gateway.trusting import TrustWatch, follow
+from schemas.catalogue import Catalogue
 from signing.indication import Refusal
 from signing.policy_file import load_policy, policy_text
 from signing.revocation import RevocationStore
@@ -73,10 +80,12 @@ def open_the_database(settings: Settings) -> Database:
     return open_database(settings.database, password)
 
 
-def open_tables(settings: Settings, now: datetime, trusted: Trusted | None = None) -> Tables:
-    """The tables in force. `trusted` is what the trust folder says, read now if it was not read before; `now` is when
-    its CRLs were got, as far as we know. No fact is confirmed in them yet. Raises `TrustUnusable`, `PolicyUnusable`,
-    `CatalogueError`, `Misconfigured`.
+def open_tables(
+    settings: Settings, now: datetime, trusted: Trusted | None = None, catalogue: Catalogue | None = None
+) -> Tables:
+    """The tables in force. `trusted` is what the trust folder says and `catalogue` the one that the settings name, each
+    read now if it was not read before; `now` is when the folder's CRLs were got, as far as we know. No fact is
+    confirmed in them yet. Raises `TrustUnusable`, `PolicyUnusable`, `CatalogueError`, `Misconfigured`.
     """
     trusted = trusted or TrustWatch(settings.path("trust", "trust")).read(now)
     revocation = RevocationStore(trusted.authorities)
@@ -84,7 +93,7 @@ def open_tables(settings: Settings, now: datetime, trusted: Trusted | None = Non
         if isinstance(refused := revocation.add_crl(der, source=name, fetched_at=now), Refusal):
             _FAULTS.warning("%s in the trust folder is not used: %s", name, refused.code)
     return Tables(
-        catalogue=open_catalogue(settings),
+        catalogue=catalogue or open_catalogue(settings),
         policy=load_policy(settings.signature_policy),
         policy_text=policy_text(settings.signature_policy),
         revocation=revocation,
@@ -101,7 +110,8 @@ def open_tables(settings: Settings, now: datetime, trusted: Trusted | None = Non
 def open_stores(settings: Settings, now: datetime) -> Stores:
     """The stores and the seal; the vault is probed, and one that breaks its contract stops the start."""
     vault = open_vault(settings.vault)
-    vault.probe()
+    for mark in vault.probe().marks:
+        _FAULTS.warning("the vault's store is marked %s: %s", mark, MARKS[mark][1])
     return Stores(
         database=open_the_database(settings),
         vault=vault,
@@ -111,15 +121,18 @@ def open_stores(settings: Settings, now: datetime) -> Stores:
     )
 
 
-def build(settings: Settings, clock: Clock | None = None) -> "Door":
-    """The whole gateway as one ASGI application."""
+def build(settings: Settings, clock: Clock | None = None, catalogue: Catalogue | None = None) -> "Door":
+    """The whole gateway as one ASGI application. `catalogue` is what the settings name, if it was read before."""
     clock = clock or SystemClock()
     watch = TrustWatch(settings.path("trust", "trust"))
-    stores, tables = open_stores(settings, clock.now()), open_tables(settings, clock.now(), watch.read(clock.now()))
+    stores = open_stores(settings, clock.now())
+    tables = open_tables(settings, clock.now(), watch.read(clock.now()), catalogue)
     # Before the first dossier is judged: what an operator confirmed refuses from the start.
     today = clock.now().astimezone(VIETNAM).date()
     confirmed = read_confirmed(stores.database, today)
     tables = tables_confirming(tables, confirmed)
+    if logbook := open_log(settings, stores.database, stores.seal, clock.now()):
+        stores = msgspec.structs.replace(stores, log_origin=logbook.origin)
     callers = Callers(
         stores.database,
         token_life_s=settings.token_life_s,
@@ -127,8 +140,10 @@ def build(settings: Settings, clock: Clock | None = None) -> "Door":
     )
     fetcher = fetcher_of(settings)
     house = House(settings, clock, stores, Intake(stores, tables, settings), callers, fetcher)
-    house.trust_watch, house.confirmed = watch, confirmed
+    house.trust_watch, house.confirmed, house.logbook = watch, confirmed, logbook
     house.form_files = form_files(tables.catalogue)
+    if logbook:
+        house.intake.has_gone_back = lambda: logbook.has_gone_back
     if watch.trusted is not None:
         # What they call revoked is news after every start.
         house.revocations.learn(watch.trusted.crls, clock.now())
@@ -152,10 +167,15 @@ def knows_no_revocation(settings: Settings, tables: Tables) -> bool:
 
 def from_environment() -> "Door":
     """What a worker process serves."""
-    import gc  # noqa: PLC0415
-    import os  # noqa: PLC0415 - the environment is read here and nowhere else
+    import os  # noqa: PLC0415 - the environment is read here and in preload.py, and nowhere else
 
-    door = build(load(os.environ))
+    return at_work(build(load(os.environ)))
+
+
+def at_work(door: "Door") -> "Door":
+    """Have the collector of circles leave alone what stays for good."""
+    import gc  # noqa: PLC0415
+
     # What was made by now stays for good, and a dossier leaves next to no circles: the collector need not look often.
     gc.collect()
     gc.freeze()
@@ -178,22 +198,12 @@ class Door:
         """One request (or the lifespan)."""
         if is_submission(scope):
             await _send(send, await submit(self.house, scope, receive))
+        elif uploads.asks_what_is_spoken(scope):
+            await _send(send, uploads.spoken(self.house))
         elif holds_nul(scope):
             await _send(send, answer_of(Refused("bad-request", "NUL."), "vi", ids.correlation_id()))
         else:
-            await self.framework(*_as_get(scope, receive, _logged(scope, send)))
-
-
-def _as_get(scope: Any, receive: Receive, send: Send) -> tuple[Any, Receive, Send]:
-    """HEAD is GET without the body (RFC 9110 §9.3.2)."""
-    if scope["type"] != "http" or scope["method"] != "HEAD":
-        return scope, receive, send
-
-    async def sending(message: Any) -> None:
-        without_body: Any = {**message, "body": b""}
-        await send(without_body if message["type"] == "http.response.body" else message)
-
-    return {**scope, "method": "GET"}, receive, sending
+            await self.framework(*as_get(scope, receive, _logged(scope, send)))
 
 
 def _logged(scope: Mapping[str, Any], send: Send) -> Send:
@@ -231,20 +241,34 @@ def _framework(house: House) -> Litestar:
             *anyone.HANDLERS,
             *procedures.HANDLERS,
             *oauth.HANDLERS,
+            *papers.OPEN_HANDLERS,
+            show_verifier,
+            *log.HANDLERS,
             Router(
-                "/", route_handlers=[*dossiers.HANDLERS, *validation.HANDLERS, *office.HANDLERS], guards=[_authenticate]
+                "/",
+                route_handlers=[
+                    *dossiers.HANDLERS,
+                    *validation.HANDLERS,
+                    *office.HANDLERS,
+                    *papers.HANDLERS,
+                    show_evidence,
+                    *ledger.HANDLERS,
+                    *uploads.HANDLERS,
+                ],
+                guards=[_authenticate],
             ),
         ],
         dependencies={
             "house": Provide(_house, sync_to_thread=False),
             "caller": Provide(_caller, sync_to_thread=False),
             "language": Provide(_language, sync_to_thread=False),
+            "why": Provide(papers.why_of, sync_to_thread=False),
         },
         exception_handlers={Exception: _problem, HTTPException: _problem},
         lifespan=[_life],
         state=State({"house": house}),
         openapi_config=described.config(house.settings.body_bytes_max),
-        before_send=[_tell_allowance],
+        before_send=[_tell_allowance, uploads.tell_version],
         logging_config=None,
         request_max_body_size=house.settings.body_bytes_max,
         debug=False,
@@ -364,7 +388,11 @@ def _in_the_background(house: House) -> list[asyncio.Task[None]]:
         (SWEEP_EVERY_S, (offer_again,)),
         (SWEEP_EVERY_S, (lambda: house.run_apart(house.revocations.take_shared), lambda: judge_due(house))),
         (REFRESH_EVERY_S, (lambda: refresh(house), lambda: tell_of_revoked(house))),
-        (PRUNE_EVERY_S, (forget_ended,)),
+        (PRUNE_EVERY_S, (forget_ended, lambda: house.run_apart(house.uploads.sweep, house.clock.now()))),
+        (PUBLISH_EVERY_S, (lambda: publish(house),)),
+        (OUTSIDE_EVERY_S, (lambda: cosign(house),)),
+        (OUTSIDE_EVERY_S, (lambda: stamp(house),)),
+        (closing.CLOSE_EVERY_S, (lambda: closing.close_due(house),)),
     ]
     tasks = [asyncio.create_task(_every(house, wait_s, *some)) for wait_s, some in steps]
     if house.trust_watch is not None:

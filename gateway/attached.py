@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # `schemas.attachments` refuses these itself.
 _REFUSED_ELSEWHERE: Final = frozenset({"macro"})
 _NOT_SCANNED: Final = "not-scanned"
+_LARGE: Final = ("Tệp quá lớn, chưa được xét.", "The file is too large and was not judged.")
 
 
 class PaperSigned(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,8 +82,15 @@ def papers_of(envelope: Envelope) -> tuple[EnvelopeFile, ...]:
 
 
 def _judge(file: EnvelopeFile, tables: Tables, now: datetime) -> tuple[Paper, list[Finding]]:
+    if file.is_too_large_to_read:
+        paper = Paper(
+            file=file.name, signatures_state="not-judged", unread="too-large", note_vi=_LARGE[0], note_en=_LARGE[1]
+        )
+        return paper, [_not_looked_into(file)]
+    # Read once: a file of a large container is not held for longer than it is judged.
+    content = file.content
     signed = judge_attachment(
-        file.content,
+        content,
         name=file.name,
         kind=file.kind,
         policy=tables.policy,
@@ -91,7 +99,7 @@ def _judge(file: EnvelopeFile, tables: Tables, now: datetime) -> tuple[Paper, li
         revocation=tables.revocation,
         tsa=tables.tsa,
     )
-    looked = active_content.look(file.content)
+    looked = active_content.look(content)
     findings = active_content.judge(looked, file.place, name=file.name, kind=file.kind, passed_over=_REFUSED_ELSEWHERE)
     refuse = tables.refuse_broken_papers
     findings += [_broken(file, one, refuse=refuse) for one in signed.verdicts if not one.passed and not one.waits]
@@ -180,6 +188,23 @@ def _not_judged(file: EnvelopeFile, signed: AttachmentSignatures) -> Finding:
         fix=(
             "Không bắt buộc; nếu cần được xét, ký tệp PDF theo PAdES.",
             "Nothing need be done; to have it judged, sign a PDF with PAdES.",
+        ),
+    )
+
+
+def _not_looked_into(file: EnvelopeFile) -> Finding:
+    return _finding(
+        "attachment-not-looked-into",
+        file,
+        Severity.WARNING,
+        value=str(file.size_bytes),
+        vi=f"Tệp “{file.name}” quá lớn: cổng chỉ xét kích thước, mã băm, phần đầu và phần cuối; chữ ký riêng và "
+        "nội dung động trong tệp chưa được xét.",
+        en=f"“{file.name}” is too large: only its size, digest, beginning and end were looked at; signatures of its "
+        "own and active content were not.",
+        fix=(
+            "Không bắt buộc; nếu cần được xét, chia tệp thành các tệp nhỏ hơn 64 MiB.",
+            "Nothing need be done; to have it judged, split it into files below 64 MiB.",
         ),
     )
 

@@ -1,83 +1,33 @@
-"""The audit: walks the journal and the vault, and says whether every statement that was ever made still holds."""
+"""The audit: walks journal, vault, log and closings, and says whether every statement that was ever made still holds.
+
+A whole audit looks at everything. A further one looks at everything new since the mark that the last sound one left,
+and at a part of what is older, so that after so many runs all of it was read again.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-import sqlalchemy as sa
-from msgspec import Struct
-
-from gateway import ids, states
-from gateway.clock import from_us, rfc3339
-from gateway.receipt import JUDGEMENT_TYPE, NOTICE_TYPE, RECEIPT_TYPE, Judgement, Notice, Receipt
-from gateway.report import read_report
-from signing.seal import SealBroken, open_jws
-from storage import journal, pack
-from storage.cipher import MasterKeyUnknown
-from storage.vault import ContentCorrupt, ContentMissing, Place, VaultAway
+from gateway import audit_house
+from gateway.audit_contents import Reader
+from gateway.audit_dossiers import DossierAudit, pages, touched
+from gateway.audit_found import FAULTS_TOLD_MAX, Audited, Fault
+from gateway.clock import to_us
+from storage import journal, ledger, marks, pack
+from storage.vault import ContentMissing, VaultAway
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    import sqlalchemy as sa
 
     from gateway.settle import Stores
 
-FAULTS_TOLD_MAX = 100
-# The facts that hand a dossier over need it to be somebody's work; a refused one is nobody's.
-_WITH_WORK = frozenset(states.State) - {states.State.REFUSED, states.State.PENDING}
-_EVERYTHING = journal.Scope(everything=True)
-_BESIDE = sa.text(
-    "SELECT d.id, w.state AS work, w.office AS office, l.leaf AS leaf, p.dossier IS NOT NULL AS waits FROM dossier d"
-    " LEFT JOIN work w ON w.dossier = d.id LEFT JOIN log_entry l ON l.seq = d.seq"
-    " LEFT JOIN pending p ON p.dossier = d.id WHERE d.id IN :ids"
-).bindparams(sa.bindparam("ids", expanding=True))
-_LEAF = sa.text("SELECT leaf FROM log_entry WHERE seq = :seq")
-_LEAVES = sa.text("SELECT count(*) FROM log_entry WHERE seq <= :upto")
+__all__ = ["FAULTS_TOLD_MAX", "Audit", "Audited", "Fault"]
 
-
-class Fault(Struct, frozen=True):
-    """Something that does not hold. `subject` is a receipt number, an event or a pack."""
-
-    code: str
-    subject: str
-    vi: str
-    en: str
-
-
-class Audited(Struct):
-    """What was looked at, and what does not hold. Orphans are kept bytes that no dossier points at: harmless."""
-
-    upto: int = 0
-    accepted: int = 0
-    refused: int = 0
-    # Received, and judged later: each has a second statement.
-    judged_later: int = 0
-    content_bytes: int = 0
-    events: int = 0
-    leaves: int = 0
-    packs: int = 0
-    entries: int = 0
-    orphans: int = 0
-    gaps: int = 0
-    packs_unread: str = ""
-    faults_count: int = 0
-    faults: list[Fault] = []
-
-    @property
-    def holds(self) -> bool:
-        """Whether everything holds."""
-        return self.faults_count == 0
-
-
-class Beside(Struct, frozen=True):
-    """What stands beside a dossier's row: its work, its leaf for the log, and whether it waits."""
-
-    id: str
-    work: str | None
-    office: str | None
-    leaf: bytes | None
-    waits: bool
+# A part of what is older is no smaller than this: it is read in seconds.
+PART_DOSSIERS_MIN: Final = 5_000
 
 
 class Audit:
@@ -90,115 +40,83 @@ class Audit:
         self.found = Audited()
 
     def run(self, *, packs: bool = True) -> Audited:
-        """Look at everything. Raises `DatabaseAway`, `VaultAway`: then nothing is known, and trying again is safe."""
+        """Look at everything; no mark is read or left.
+
+        Raises `DatabaseAway`, `VaultAway`: then nothing is known, and trying again is safe.
+        """
+        return self._walk(None, 0, packs=packs)[0]
+
+    def go_on(
+        self, now: datetime, *, parts: int, whole: bool = False, packs: bool = True
+    ) -> tuple[Audited, marks.Mark]:
+        """Look at everything new since the mark, and at one of `parts` parts of what is older; or at all of it.
+
+        What was sound is marked; after a fault the mark stays, so that the fault is told again until it is mended.
+        Where there is no mark, or what is older is less than one part, everything is looked at. Raises as `run`.
+        """
         with self._stores.database.read() as tx:
-            if self._stores.database.dialect == "postgresql":
-                tx.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-            self.found.upto = journal.head(tx)
-            self._facts(tx)
-            for page in _pages(tx):
-                beside = {row.id: Beside(*row) for row in tx.execute(_BESIDE, {"ids": [one.id for one in page]})}
-                for dossier in page:
-                    self._dossier(tx, dossier, beside[dossier.id])
-                self._progress(self.found.accepted + self.found.refused)
-            self.found.leaves = tx.execute(_LEAVES, {"upto": self.found.upto}).scalar_one()
-        statements = self.found.accepted + self.found.refused + self.found.judged_later
-        if self.found.leaves != statements:
-            counted = f"{self.found.leaves} ≠ {statements}"
-            self._wrong("leaves", "log", f"số lá chờ vào nhật ký khác số văn bản: {counted}", f"leaves: {counted}")
+            mark, head = marks.find(tx), journal.head(tx)
+            older = marks.counts(tx, mark.upto_seq).dossiers if mark else 0
+        part = max(PART_DOSSIERS_MIN, -(-older // parts))
+        # A database that was brought back from before the mark has not been looked at.
+        if whole or mark is None or mark.upto_seq > head or older <= PART_DOSSIERS_MIN:
+            mark = None
+        found, reached = self._walk(mark, part, packs=packs and mark is None)
+        left = _next_mark(mark, found, reached, to_us(now))
+        if found.holds:
+            with self._stores.database.begin() as tx:
+                marks.leave(tx, left)
+        return found, left
+
+    def _walk(self, mark: marks.Mark | None, part: int, *, packs: bool) -> tuple[Audited, int | None]:
+        """The walk itself; how far the round over what is older has come, None when it is through."""
+        reader = Reader(self._stores)
+        reached: int | None = None
+        try:
+            with self._stores.database.read() as tx:
+                ledger.settle_in(tx)
+                self.found.upto = journal.head(tx)
+                self.found.since = mark.upto_seq if mark else 0
+                audit_house.numbers(tx, self.found)
+                audit_house.own_statements(tx, self.found, self._keys)
+                audit_house.closings(tx, self.found, self._keys)
+                audit_house.tree(tx, self.found)
+                reached = self._dossiers(tx, mark, part, reader)
+                entries = marks.entries(tx)
+        finally:
+            reader.close()
         if packs:
-            self._packs()
-        return self.found
+            self._packs(entries)
+        return self.found, reached
 
-    def _facts(self, tx: sa.Connection) -> None:
-        """Facts are numbered without a gap, up to the last number given."""
-        last = 0
-        while events := journal.events(tx, _EVERYTHING, last):
-            for event in events:
-                if event.seq != last + 1:
-                    told = f"{last} → {event.seq}"
-                    self._wrong("gap", f"event {event.seq}", f"thiếu sự kiện giữa {told}", f"events missing: {told}")
-                last = event.seq
-            self.found.events += len(events)
-        if last != self.found.upto:
-            told = f"{last} ≠ {self.found.upto}"
-            self._wrong(
-                "head", "ordinal", f"sự kiện cuối khác số đã cấp: {told}", f"the last event is not the head: {told}"
-            )
+    def _dossiers(self, tx: sa.Connection, mark: marks.Mark | None, part: int, reader: Reader) -> int | None:
+        look = DossierAudit(self.found, self._keys, reader).look
+        looked_at = 0
 
-    def _dossier(self, tx: sa.Connection, dossier: journal.Dossier, beside: Beside) -> None:
-        """One dossier: its facts, its statement, its leaf, its work, its bytes."""
-        number = dossier.statement_number
-        facts = [event.type for event in _events_of(tx, dossier.id)]
-        try:
-            amounts_to = states.fold(facts)
-        except states.IllegalTransition as error:
-            self._wrong("history", number, f"chuỗi sự kiện không hợp lệ: {error}", f"its facts cannot be: {error}")
-            amounts_to = states.State(dossier.state)
-        if amounts_to.value != dossier.state:
-            told = f"{dossier.state} ≠ {amounts_to.value}"
-            self._wrong("state", number, f"trạng thái không khớp sự kiện: {told}", f"state and facts differ: {told}")
-        self._waiting(dossier, beside)
-        if beside.leaf != ids.leaf(dossier.statement):
-            self._wrong("leaf", number, "lá nhật ký không phải của văn bản", "its leaf is not its statement's")
-        for wrong in _statement_faults(dossier, self._keys):
-            self._wrong("statement", number, f"văn bản: {wrong}", f"statement: {wrong}")
-        if dossier.judgement is not None:
-            self._judgement(tx, dossier)
-        if dossier.pack is None and states.State(dossier.state) is states.State.REFUSED:
-            self.found.refused += 1
-            return
-        self.found.accepted += 1
-        if amounts_to in _WITH_WORK and beside.work is None:
-            self._wrong("work", number, "không nằm trong việc của cơ quan nào", "it is nobody's work")
-        elif beside.office not in (None, dossier.competent_office):
-            self._wrong("office", number, "việc nằm ở cơ quan khác", f"its work is at {beside.office}")
-        if dossier.id != ids.dossier_id(dossier.sha256):
-            self._wrong("id", number, "mã hồ sơ không theo nội dung", "its id does not follow from its bytes")
-        self._content(dossier)
+        def told(page: list[journal.Dossier]) -> None:
+            nonlocal looked_at
+            looked_at += len(page)
+            self._progress(looked_at)
 
-    def _waiting(self, dossier: journal.Dossier, beside: Beside) -> None:
-        """What is pending waits to be judged, and nothing else does."""
-        if beside.waits != (dossier.state == states.State.PENDING.value):
-            told = f"{dossier.state}, {'có' if beside.waits else 'không'} trong danh sách chờ"
-            en = f"{dossier.state}, and {'waits' if beside.waits else 'does not wait'} to be judged"
-            self._wrong("pending", dossier.statement_number, told, en)
+        for page in pages(tx, self.found.since, self.found.upto):
+            look(tx, page, bytes_too=True)
+            told(page)
+        if mark is None:
+            return None
+        for page in touched(tx, mark.upto_seq):
+            look(tx, page, bytes_too=False)
+            told(page)
+        reached, before = mark.round_seq, self.found.again
+        for page in pages(tx, mark.round_seq, mark.upto_seq, part):
+            look(tx, page, bytes_too=True)
+            told(page)
+            self.found.again += len(page)
+            reached = page[-1].seq
+        return reached if self.found.again - before >= part else None
 
-    def _judgement(self, tx: sa.Connection, dossier: journal.Dossier) -> None:
-        """The second statement of a dossier that had to wait: it names the receipt, and has a leaf of its own."""
-        self.found.judged_later += 1
-        number, statement = str(dossier.judgement_number), str(dossier.judgement)
-        for wrong in _judgement_faults(dossier, self._keys):
-            self._wrong("judgement", number, f"kết luận: {wrong}", f"judgement: {wrong}")
-        decided = [event.seq for event in _events_of(tx, dossier.id) if event.type in ("accepted", "refused")]
-        leaves = [tx.execute(_LEAF, {"seq": seq}).scalar() for seq in decided]
-        if ids.leaf(statement) not in leaves:
-            self._wrong("leaf", number, "kết luận không có lá nhật ký", "the judgement has no leaf")
-
-    def _content(self, dossier: journal.Dossier) -> None:
-        """The very bytes come back: read, unlocked, their digest the receipt's."""
-        number = dossier.statement_number
-        if dossier.pack is None or dossier.pack_offset is None or dossier.pack_length is None:
-            self._wrong("place", number, "không có chỗ trong kho", "it has no place in the vault")
-            return
-        if dossier.wrapped_key is None:
-            self._wrong("key", number, "không còn khóa nội dung", "its key is gone")
-            return
-        place = Place(dossier.pack, dossier.pack_offset, dossier.pack_length)
-        try:
-            body = self._stores.vault.read(place)
-            content = self._stores.cipher.open(body, dossier.wrapped_key, dossier.sha256)
-        except (ContentMissing, ContentCorrupt, MasterKeyUnknown) as error:
-            self._wrong(
-                "content", number, f"không đọc lại được nội dung: {error}", f"its bytes do not come back: {error}"
-            )
-            return
-        if len(content) != dossier.size_bytes or hashlib.sha256(content).digest() != dossier.sha256:
-            self._wrong("content", number, "nội dung khác biên nhận", "its bytes are not the receipt's")
-        self.found.content_bytes += len(content)
-
-    def _packs(self) -> None:
+    def _packs(self, pointed_at: int) -> None:
         """Count what is kept and belongs to nobody: rounds whose transaction never came to be, and torn tails."""
+        found = self.found
         try:
             for name in self._stores.vault.packs():
                 try:
@@ -206,105 +124,27 @@ class Audit:
                 except ContentMissing:
                     continue  # it was listed, and taken away meanwhile
                 except pack.PackUnknown as error:
-                    self._wrong("pack", name, f"gói lạ: {error}", f"an unknown pack: {error}")
+                    found.wrong("pack", name, f"gói lạ: {error}", f"an unknown pack: {error}")
                     continue
-                self.found.packs += 1
-                self.found.entries += len(scanned.found)
-                self.found.gaps += len(scanned.gaps)
+                found.packs += 1
+                found.entries += len(scanned.found)
+                found.gaps += len(scanned.gaps)
         except VaultAway as error:
             # A store may forbid listing; every dossier was read all the same.
-            self.found.packs_unread = str(error)
+            found.packs_unread = str(error)
             return
-        self.found.orphans = max(0, self.found.entries - self.found.accepted)
-
-    def _wrong(self, code: str, subject: str, vi: str, en: str) -> None:
-        self.found.faults_count += 1
-        if len(self.found.faults) < FAULTS_TOLD_MAX:
-            self.found.faults.append(Fault(code, subject, vi, en))
+        found.orphans = max(0, found.entries - pointed_at)
 
 
-def _pages(tx: sa.Connection) -> Iterator[Sequence[journal.Dossier]]:
-    """Every dossier in commit order, a page at a time."""
-    after = 0
-    while page := journal.dossiers(tx, _EVERYTHING, journal.Filter(), after, journal.DOSSIERS_A_PAGE_MAX):
-        yield page
-        after = page[-1].seq
-
-
-def _events_of(tx: sa.Connection, dossier: str) -> Iterator[journal.Event]:
-    after = 0
-    while page := journal.events(tx, _EVERYTHING, after, dossier):
-        yield from page
-        if len(page) < journal.EVENTS_A_PAGE_MAX:
-            return
-        after = page[-1].seq
-
-
-def _statement_faults(dossier: journal.Dossier, keys: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """What a statement says that its row does not say; or that its seal does not hold."""
-    refused = dossier.pack is None
-    try:
-        payload = _open(dossier.statement, keys, NOTICE_TYPE if refused else RECEIPT_TYPE)
-        kind: type[Receipt | Notice] = Notice if refused else Receipt
-        said = msgspec.json.decode(payload, type=kind)
-    except (SealBroken, msgspec.MsgspecError) as error:
-        return [str(error)]
-    row: dict[str, object] = {
-        "dossier": dossier.id,
-        "received_at": rfc3339(from_us(dossier.received_at_us)),
-        "sha256": dossier.sha256.hex(),
-        "size_bytes": dossier.size_bytes,
-        "submitter": dossier.submitter,
-        "procedure": dossier.procedure,
-    }
-    if isinstance(said, Notice):
-        row |= {"notice": dossier.statement_number}
-    else:
-        row |= {
-            "receipt": dossier.statement_number,
-            "channel": dossier.channel,
-            "procedure_version": dossier.procedure_version,
-            "unit": dossier.unit,
-            "tax_code": dossier.tax_code,
-            "period": dossier.period,
-            "batch": dossier.batch,
-            "follows": dossier.follows,
-            "competent_office": dossier.competent_office,
-            "due_at": rfc3339(from_us(dossier.due_at_us)) if dossier.due_at_us is not None else None,
-        }
-    return [f"{name}: {getattr(said, name)!r} ≠ {held!r}" for name, held in row.items() if getattr(said, name) != held]
-
-
-def _judgement_faults(dossier: journal.Dossier, keys: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """What a judgement says that the row, or the receipt, does not; or that its seal does not hold."""
-    try:
-        said = msgspec.json.decode(_open(str(dossier.judgement), keys, JUDGEMENT_TYPE), type=Judgement)
-    except (SealBroken, msgspec.MsgspecError) as error:
-        return [str(error)]
-    refused = dossier.state == states.State.REFUSED.value
-    row: dict[str, object] = {
-        "judgement": dossier.judgement_number,
-        "receipt": dossier.statement_number,
-        "receipt_sha256": hashlib.sha256(dossier.statement.encode()).hexdigest(),
-        "dossier": dossier.id,
-        "sha256": dossier.sha256.hex(),
-        "received_at": rfc3339(from_us(dossier.received_at_us)),
-        "competent_office": dossier.competent_office,
-        "due_at": rfc3339(from_us(dossier.due_at_us)) if dossier.due_at_us is not None else None,
-        "judged_at": rfc3339(from_us(dossier.judged_at_us)) if dossier.judged_at_us is not None else None,
-        # What became of an accepted dossier afterwards is its later facts' matter.
-        "state": "refused" if refused else "accepted",
-        "code": read_report(dossier.report).refused,
-    }
-    return [f"{name}: {getattr(said, name)!r} ≠ {held!r}" for name, held in row.items() if getattr(said, name) != held]
-
-
-def _open(statement: str, keys: Mapping[str, Mapping[str, str]], typ: str) -> bytes:
-    """Under whichever of our own keys: the present one, and those that were retired."""
-    refusals = []
-    for jwk in keys.values():
-        try:
-            return open_jws(statement, jwk, typ=typ)
-        except SealBroken as error:
-            refusals.append(str(error))
-    raise SealBroken("; ".join(dict.fromkeys(refusals)) or "no key")
+def _next_mark(mark: marks.Mark | None, found: Audited, reached: int | None, now_us: int) -> marks.Mark:
+    """The mark after a walk. A round that is through says since when all was read again, and the next one begins."""
+    if mark is None or reached is None:
+        since = mark.round_since_us if mark else now_us
+        return marks.Mark(upto_seq=found.upto, at_us=now_us, round_seq=0, round_since_us=now_us, whole_since_us=since)
+    return marks.Mark(
+        upto_seq=found.upto,
+        at_us=now_us,
+        round_seq=reached,
+        round_since_us=mark.round_since_us,
+        whole_since_us=mark.whole_since_us,
+    )

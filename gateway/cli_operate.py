@@ -24,14 +24,16 @@ from gateway.cli_terms import (
     thousands,
     wrapped,
 )
-from gateway.clock import VIETNAM, SystemClock
+from gateway.clock import VIETNAM, SystemClock, for_people, from_us, rfc3339
 from gateway.config import Misconfigured, Settings
 from gateway.facts import NOTHING, Confirmed, facts_in, open_catalogue, read_confirmed
 from gateway.opened import open_migrated
+from gateway.retention import Retention
 from gateway.scanner import scanner_of
 from gateway.seals import open_seal, refuse_unknown_seal
 from gateway.settle import Stores
 from gateway.start import SchemaMissing
+from gateway.store_words import told_of
 from schemas.catalogue import CatalogueError
 from signing.seal import SealKeyUnusable
 from storage.cipher import Cipher
@@ -41,10 +43,14 @@ from storage.vaults import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from gateway.audit import Audited
 
 
+# Of what is older than the last audit, so small a part is read again each time, unless told otherwise.
+PARTS = 24
+PARTS_MAX = 100_000
 _PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
 
 
@@ -87,12 +93,18 @@ def declare(commands: Commands[Parser]) -> None:
         commands,
         "audit",
         _audit,
-        says="Đối chiếu sổ và kho: từng hồ sơ đọc lại được, từng biên nhận còn đúng. 0: tất cả đúng.",
-        tells="Walk journal and vault: every dossier's bytes come back, every receipt holds. 0: all of them.",
+        says="Đối chiếu sổ, kho và nhật ký: từng hồ sơ đọc lại được, từng biên nhận còn đúng. 0: tất cả đúng.",
+        tells="Walk journal, vault and log: every dossier's bytes come back, every receipt holds. 0: all of them.\n"
+        "Whatever is new since the last sound audit, and a part of what is older; or, with --full, everything.",
         example="""
-            motcua audit
-            motcua audit --no-packs --json
+            motcua audit                        # mỗi giờ một lần · once an hour
+            motcua audit --part 1/168           # đọc lại hết trong bảy ngày · all read again within seven days
+            motcua audit --full --json
         """,
+    )
+    audit.add_argument("--full", action="store_true", help="đối chiếu lại tất cả · look at everything again")
+    audit.add_argument(
+        "--part", type=_a_part, default=PARTS, metavar="1/N", help="phần hồ sơ cũ đọc lại mỗi lần (mặc định 1/24)"
     )
     audit.add_argument("--no-packs", action="store_true", help="không đếm phần thừa trong kho · do not count orphans")
     add_json(audit)
@@ -159,6 +171,7 @@ def _look(told: Settings) -> list[_Looked]:
         _catalogue(told, _confirmed(told)),
         _try("thu hồi chứng thư · revocation", lambda: _revocation(told)),
         _try("quét mã độc · scanner", lambda: _papers(told)),
+        _try("thời hạn lưu giữ · retention", lambda: _retention(told)),
     ]
 
 
@@ -179,10 +192,10 @@ def _database(told: Settings) -> str:
 def _vault(told: Settings) -> str:
     vault = open_vault(told.vault)
     try:
-        vault.probe()
+        standing = vault.probe()
     finally:
         vault.close()
-    return told.vault.partition("?")[0]
+    return "; ".join(filter(None, (told.vault.partition("?")[0], told_of(standing))))
 
 
 def _master_key(told: Settings) -> str:
@@ -254,6 +267,13 @@ def _revocation(told: Settings) -> str:
     return f"{told.revocation_hosts or 'không hỏi ai · nobody is asked'}; {held} CRL"
 
 
+def _retention(told: Settings) -> str:
+    if not told.retention:
+        return "chưa đặt: giữ mọi hồ sơ mãi mãi · not set, everything is kept for good"
+    Retention.load(told.path("retention", ""), open_catalogue(told))
+    return f"{told.retention} (theo đơn vị vận hành · the operator's word)"
+
+
 def _papers(told: Settings) -> str:
     scanner_of(told.scanner)
     return told.scanner or "KHÔNG quét mã độc · papers are NOT scanned"
@@ -274,16 +294,19 @@ def _audit(asked: argparse.Namespace) -> int:
                 gateway_unit=told.gateway_unit,
             )
             keys = {key.kid: key.jwk for key in seal.keys(now)}
-            found = Audit(stores, keys, _progress()).run(packs=not asked.no_packs)
+            audit = Audit(stores, keys, _progress())
+            found, mark = audit.go_on(now, parts=asked.part, whole=asked.full, packs=not asked.no_packs)
     finally:
         vault.close()
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
+    whole_since = from_us(mark.whole_since_us) if mark.whole_since_us is not None else None
     if asked.json:
-        told_so = {"ok": found.holds, **msgspec.to_builtins(found)}
+        since = {"all_read_again_since": rfc3339(whole_since) if whole_since else None}
+        told_so = {"ok": found.holds, **since, **msgspec.to_builtins(found)}
         print(msgspec.json.encode(told_so).decode())
     else:
-        print("\n".join(_report(found, packs=not asked.no_packs)))
+        print("\n".join(_report(found, whole_since)))
     return DONE if found.holds else JUDGED_BAD
 
 
@@ -293,16 +316,20 @@ def _progress() -> Callable[[int], None]:
     return lambda count: print(f"\r\x1b[K{thousands(count)} hồ sơ · dossiers", end="", file=sys.stderr, flush=True)
 
 
-def _report(found: Audited, *, packs: bool) -> list[str]:
-    """The audit in less than a screenful."""
+def _report(found: Audited, whole_since: datetime | None) -> list[str]:
+    """The audit in less than a screenful, but for what does not hold: that is told one by one."""
     rows = [
         ("hồ sơ đã tiếp nhận · accepted", thousands(found.accepted), f"{thousands(found.content_bytes)} byte đọc lại"),
         ("hồ sơ không tiếp nhận · refused", thousands(found.refused), ""),
         ("hồ sơ kết luận sau · judged later", thousands(found.judged_later), ""),
+        ("hồ sơ đã xóa · erased", thousands(found.erased), ""),
         ("sự kiện · facts", thousands(found.events), f"liền mạch đến · gap-free to {thousands(found.upto)}"),
-        ("lá nhật ký · leaves", thousands(found.leaves), ""),
+        ("lá nhật ký · leaves", thousands(found.leaves), f"{thousands(found.logged)} trong cây · in the tree"),
+        ("kỳ khóa sổ · closings", thousands(found.closings), ""),
     ]
-    if packs and not found.packs_unread:
+    if found.since:
+        rows.append(("  trong đó hồ sơ cũ đọc lại · older, again", thousands(found.again), _since(whole_since)))
+    if found.packs:
         rows += [
             ("gói trong kho · packs", thousands(found.packs), f"{thousands(found.entries)} mục · entries"),
             ("mục không thuộc hồ sơ nào · orphans", thousands(found.orphans), "vô hại · harmless"),
@@ -311,10 +338,32 @@ def _report(found: Audited, *, packs: bool) -> list[str]:
     lines = table(rows)
     if found.packs_unread:
         lines.append(f"Không đếm được gói · packs not counted: {found.packs_unread}")
-    for fault in found.faults[:20]:
+    for fault in found.faults:
         lines += wrapped(f"✗ {fault.subject}: ", f"{fault.vi} · {fault.en}", 0)
-    if more := found.faults_count - min(20, len(found.faults)):
+    if more := found.faults_count - len(found.faults):
         lines.append(f"  … và {thousands(more)} chỗ sai nữa · more")
+    return [*lines, _verdict(found, whole_since)]
+
+
+def _verdict(found: Audited, whole_since: datetime | None) -> str:
+    """One line: whether every receipt still holds, as far as was looked."""
+    if not found.holds:
+        return f"{thousands(found.faults_count)} CHỖ SAI · FAULTS"
     verdict = "MỌI BIÊN NHẬN ĐỀU ĐÚNG · EVERY RECEIPT HOLDS"
-    lines.append(verdict if found.holds else f"{thousands(found.faults_count)} CHỖ SAI · FAULTS")
-    return lines
+    if found.since:
+        verdict += f" (mới từ sự kiện · new since fact {thousands(found.since)}; {_since(whole_since)})"
+    return verdict
+
+
+def _since(whole_since: datetime | None) -> str:
+    if whole_since is None:
+        return "chưa đọc lại hết vòng nào · no round over all of them is through yet"
+    return f"tất cả đã đọc lại từ · all read again since {for_people(whole_since)}"
+
+
+def _a_part(text: str) -> int:
+    """The type of `--part`: 1/24."""
+    one, slash, parts = text.partition("/")
+    if one != "1" or not slash or not parts.isascii() or not parts.isdigit() or not 1 <= int(parts[:6]) <= PARTS_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a part like 1/24")
+    return int(parts)

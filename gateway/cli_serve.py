@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 import uvicorn
+import uvicorn._subprocess
 from uvicorn.supervisors import Multiprocess
 
 from gateway.cli_terms import COULD_NOT, DONE, CannotWork, Commands, Parser, aside, command, settings
@@ -53,7 +54,7 @@ def _serve(asked: argparse.Namespace) -> int:
         f"Cổng tiếp nhận · the gateway: http://{told.host}:{told.port} ({told.workers} tiến trình · workers), /schema"
     )
     config = uvicorn.Config(
-        "gateway.app:from_environment",
+        "gateway.preload:door",
         factory=True,
         workers=told.workers,
         loop="uvloop",
@@ -75,6 +76,7 @@ def _serve(asked: argparse.Namespace) -> int:
         if told.workers == 1:
             uvicorn.Server(config).run(sockets=[listening])
         else:
+            _fork_from_one()
             supervisor = Multiprocess(config, sockets=[listening])
             supervisor.run()
             # A worker that was asked to stop ends by that very signal when it is done.
@@ -97,6 +99,17 @@ def _look(told: Settings, demo: bool) -> None:  # noqa: FBT001 - a process is ha
             aside(line)
     except Exception as error:
         sys.exit(fail(error))
+
+
+def _fork_from_one() -> None:
+    """Have workers forked from a process that has read what they all hold, instead of each reading it for itself.
+
+    It has no threads, so that forking it is safe, and stays for workers that take the place of others. The server
+    offers no setting for this.
+    """
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload(["gateway.forking", "gateway.preload"])
+    uvicorn._subprocess.spawn = forking  # type: ignore[assignment]  # noqa: SLF001
 
 
 class ShareOfPort(socket.socket):

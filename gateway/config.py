@@ -29,6 +29,9 @@ AT_LEAST_ONE = (
     "wait_s_max",
     "revocation_refresh_s",
     "revocation_watch_days",
+    "tsa_every_s",
+    "upload_bytes_max",
+    "upload_life_s",
 )
 ABOVE_ZERO = ("body_idle_s", "round_window_s")
 REVOCATION_WAIT_S_MAX = 30.0
@@ -73,6 +76,27 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seal_key: str = ""
     # The history of the seal's keys; all gateways on one database share it. Empty: `seal-keys.json` in `home`.
     seal_keys: str = ""
+    # The certificate of the seal's key (PEM, its chain after it): evidence bundles are sealed under it, so that others'
+    # software can check them; empty: `seal-certificate.pem` in `home`.
+    seal_certificate: str = ""
+    # The key that signs the log's checkpoints (Ed25519, a PEM file); empty: `log.pem` in `home`.
+    log_key: str = ""
+    # What the log is called; empty: by the public address, the gateway's unit and its key.
+    log_origin: str = ""
+    # The file that holds the last checkpoint ever published, kept apart from the database; empty: `log-published` in
+    # `home`. A database that falls behind it was rolled back, and is not served.
+    log_published: str = ""
+    # A file of witnesses that cosign checkpoints, one a line: its key (vkey) and its address; empty: none.
+    log_witnesses: str = ""
+    # The time-stamp authority (RFC 3161) for checkpoints and evidence bundles, and how often it is asked; empty: none.
+    tsa_url: str = ""
+    tsa_every_s: int = 60
+    # The key of the keyed hashes that prove what was not received (RSA, a PEM file); empty: `absence.pem` in `home`.
+    absence_key: str = ""
+    # The file of erasures, which outlives a restore of the database; empty: `erasures.jsonl` in `home`.
+    erasures: str = ""
+    # How long dossiers are kept, by procedure (a TOML file); empty: nothing is ever due for erasure.
+    retention: str = ""
     # The key that wraps each dossier's own key (32 bytes); empty: `master.key` in `home`.
     master_key: str = ""
     # A folder of the operator's own procedures, forms and codes, laid over those that come with motcua; empty: none.
@@ -90,6 +114,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     receiving_office: str = "00100"
     # Largest body of one submission.
     body_bytes_max: int = 64 * 1024 * 1024
+    # Largest dossier in a container, sent whole or uploaded in parts; how long an upload that is not submitted is kept.
+    upload_bytes_max: int = 2 * 1024 * 1024 * 1024
+    upload_life_s: int = 86_400
     # A sender that is silent for so long, or slower than this after the first seconds, is told to come back.
     body_idle_s: float = 15.0
     body_bytes_per_s_min: int = 16 * 1024
@@ -119,7 +146,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def token_url(self) -> str:
         """The address of the token endpoint, which clients' assertions must be made for."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/") + "/oauth/token"
+        return self.url + "/oauth/token"
+
+    @property
+    def url(self) -> str:
+        """The address at which clients reach the gateway, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def vault(self) -> str:

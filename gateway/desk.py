@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from gateway import ids, states
+from gateway import ids, receipt, states
 from gateway.clock import to_us
-from storage import alarms, clients, journal, work
+from storage import alarms, clients, journal, statements, work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from gateway.callers import Caller
+    from gateway.settle import Stores
     from storage.database import Database
 
 LEASES_MAX = 100
@@ -43,6 +44,13 @@ class Handed(Struct, frozen=True):
 
     leased: tuple[Leased, ...]
     complete_until: int
+
+
+class HandedOver(Struct, frozen=True):
+    """A dossier that its office has taken, and the signed statement of it."""
+
+    dossier: journal.Dossier
+    statement: str
 
 
 class Once(Struct, frozen=True):
@@ -98,27 +106,47 @@ def lease(
     return handed
 
 
-def acknowledge(database: Database, lease_id: str, caller: Caller, now: datetime) -> journal.Dossier:
-    """The office has the dossier, byte for byte: its work is done. Raises `LeaseLost`.
+def acknowledge(stores: Stores, lease_id: str, caller: Caller, now: datetime) -> HandedOver:
+    """The office has the dossier, byte for byte: its work is done, and a signed statement says so.
 
-    Doing it again under the same lease changes nothing and gives the same answer.
+    Doing it again under the same lease changes nothing and gives the same answer. Raises `LeaseLost`; and `SealAway`,
+    `DatabaseAway`: then nothing happened, and trying again is safe.
     """
-    with database.begin() as tx:
+    with stores.database.begin() as tx:
         turn = journal.take_turn(tx)
         if done := work.finished_under(tx, lease_id, caller.client):
-            return _dossier(tx, done.dossier)
+            return _handed_over(tx, done.dossier)
         held = work.held(tx, lease_id, caller.client, to_us(now))
         dossier = _dossier(tx, held.dossier)
         state = states.after(states.State(dossier.state), "acknowledged")
         work.finish(tx, held)
-        journal.record(
+        fact = _event(turn, dossier, "acknowledged", caller.client, now, {"lease": lease_id})
+        journal.record(tx, [fact], {dossier.id: state.value})
+        number = f"{dossier.statement_number}/{fact.seq}"
+        statement = receipt.handover(
+            dossier,
+            number=number,
+            lease=lease_id,
+            taken_by=caller.client,
+            taken_at=now,
+            seal=stores.seal.signer_at(now),
+            log=stores.log_origin,
+        )
+        statements.state(
             tx,
-            [_event(turn, dossier, "acknowledged", caller.client, now, {"lease": lease_id})],
-            {dossier.id: state.value},
+            statements.Stated(
+                seq=fact.seq, type=receipt.HANDOVER_TYPE, subject=dossier.id, number=number, jws=statement
+            ),
         )
         alarms.close(tx, DEAD_RULE, dossier.id, caller.client, to_us(now))
         journal.end_turn(tx, turn)
-    return msgspec.structs.replace(dossier, state=state.value)
+    return HandedOver(msgspec.structs.replace(dossier, state=state.value), statement)
+
+
+def _handed_over(tx: sa.Connection, dossier_id: str) -> HandedOver:
+    """What was said when the dossier was taken; '' for one that was taken before hand-overs were signed."""
+    said = [one.jws for one in statements.of(tx, dossier_id) if one.type == receipt.HANDOVER_TYPE]
+    return HandedOver(_dossier(tx, dossier_id), said[-1] if said else "")
 
 
 def extend(database: Database, lease_id: str, caller: Caller, lease_s: int, now: datetime) -> Leased:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from msgspec import Struct
 
 from gateway.callers import register_client
+from gateway.receipt import CLOSING_TYPE, ORIGIN_TYPE
 from gateway.seals import history_path
 from schemas import sample
 from signing.demo_pki import DemoPki, Employer, Holder, Recipe, load_recipe, make_pki, write_holder
@@ -19,12 +20,16 @@ from signing.pkcs11_uri import is_pkcs11
 from signing.seal import create_seal_key
 from signing.sign import load_certificate, load_key
 from signing.trust_facts import Facts, with_facts
-from storage import journal, register
+from signing.unique import create_unique_key
+from storage import journal, register, statements
 from storage.cipher import create_master_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
+
+    import sqlalchemy as sa
 
     from gateway.callers import Role
     from gateway.config import Settings
@@ -55,31 +60,52 @@ class DemoUnit(Struct, frozen=True, kw_only=True):
 
 
 def make_keys(settings: Settings, database: Database) -> list[str]:
-    """Make the master key and the seal key where they have their default places and there are none; say which.
+    """Make the keys that have their default places and are not there; say which.
 
-    Only while nothing was ever received: a gateway that made itself a new key because a disk was not mounted could
-    no longer open what it holds. The database must be migrated. Raises `KeysMissing`; trying again is safe.
+    Master key and seal key only while nothing was ever received, the others only while nothing was ever said under
+    them: a gateway that made itself a new key because a disk was not mounted could no longer open what it holds, or
+    would seem another. The database must be migrated. Raises `KeysMissing`; trying again is safe.
     """
     made = []
-    for name, default, create in (
-        ("master_key", "master.key", create_master_key),
-        ("seal_key", "seal.pem", create_seal_key),
-    ):
+    for name, default, create, is_missed in _KEYS:
         path = settings.path(name, default)
         # A token's key is not ours to make; and once there is a history of seal keys, it is the one to miss them.
-        is_elsewhere = name == "seal_key" and (is_pkcs11(settings.seal_key) or history_path(settings).exists())
-        if is_elsewhere or path.exists():
+        is_elsewhere = name == "seal_key" and history_path(settings).exists()
+        if is_elsewhere or is_pkcs11(getattr(settings, name)) or path.exists():
             continue
         if getattr(settings, name):
             raise KeysMissing(f"{path}: không có khóa này · no such key (MOTCUA_{name.upper()})")
         with database.read() as tx:
-            received = journal.head(tx)
-        if received:
-            raise KeysMissing(f"{path}: mất khóa của những hồ sơ đã nhận · the key to received dossiers is gone")
+            if is_missed(tx):
+                raise KeysMissing(f"{path}: mất khóa đã dùng · a key that was in use is gone")
         settings.home_path.mkdir(mode=0o700, parents=True, exist_ok=True)
         create(path)
         made.append(str(path))
     return made
+
+
+def _has_received(tx: sa.Connection) -> bool:
+    return journal.head(tx) > 0
+
+
+def _has_logged(tx: sa.Connection) -> bool:
+    return statements.last_of(tx, ORIGIN_TYPE) is not None
+
+
+def _has_closed(tx: sa.Connection) -> bool:
+    return statements.last_of(tx, CLOSING_TYPE) is not None
+
+
+def _create_log_key(path: Path) -> None:
+    create_seal_key(path, "Ed25519")
+
+
+_KEYS: tuple[tuple[str, str, Callable[[Path], object], Callable[[sa.Connection], bool]], ...] = (
+    ("master_key", "master.key", create_master_key, _has_received),
+    ("seal_key", "seal.pem", create_seal_key, _has_received),
+    ("log_key", "log.pem", _create_log_key, _has_logged),
+    ("absence_key", "absence.pem", create_unique_key, _has_closed),
+)
 
 
 def demo_units() -> list[DemoUnit]:

@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from msgspec import structs
+
 from gateway.api.body import Limits
 from gateway.facts import NOTHING, Confirmed, FormFiles
 from gateway.intake import answered_in_time
 from gateway.revocations import Revocations
+from gateway.uploads import Uploads
 from storage import journal
 from storage.database import DatabaseAway
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.fetching import Fetcher
     from gateway.intake import Intake
     from gateway.judge import Tables
+    from gateway.logbook import Logbook
     from gateway.settle import Stores
     from gateway.trusting import TrustWatch
     from storage.database import Database
@@ -114,13 +118,24 @@ class House:
             idle_s=settings.body_idle_s,
             bytes_per_s_min=settings.body_bytes_per_s_min,
         )
+        # A container may be larger than what is held in memory.
+        self.container_limits = structs.replace(
+            self.limits, bytes_max=max(settings.body_bytes_max, settings.upload_bytes_max)
+        )
+        self.uploads = Uploads(
+            self.spool / "uploads",
+            stores.database,
+            size_bytes_max=self.container_limits.bytes_max,
+            life_s=settings.upload_life_s,
+        )
         self._large = asyncio.Semaphore(LARGE_AT_ONCE_MAX)
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "database")
         # Setting type takes a core for as long as it lasts: one document at a time.
         self._press = ThreadPoolExecutor(1, "typeset")
         self.watch = Watch(stores.database, self.run)
         self.fetcher = fetcher
-        # Whoever composes the house says which folder is followed.
+        # Whoever composes the house says whether a log is kept, and which folder is followed.
+        self.logbook: Logbook | None = None
         self.trust_watch: TrustWatch | None = None
         # Which unconfirmed facts of the catalogue an operator has confirmed: the catalogue in the tables agrees.
         self.confirmed: Confirmed = NOTHING
@@ -169,6 +184,8 @@ class House:
         await self.revocations.close()
         await self.intake.close()
         await self.fetcher.close()
+        if self.logbook is not None:
+            await self.logbook.close()
         self._threads.shutdown()
         self._press.shutdown(cancel_futures=True)
         self.stores.vault.close()

@@ -41,6 +41,21 @@ def alarm_id() -> str:
     return "a-" + _base32(secrets.token_bytes(10))
 
 
+def upload_id() -> str:
+    """An unguessable upload; also the name of its file."""
+    return "u-" + _base32(secrets.token_bytes(20))
+
+
+def hold_id() -> str:
+    """A legal hold's name."""
+    return "h-" + _base32(secrets.token_bytes(10))
+
+
+def reading_id() -> str:
+    """A reading's name."""
+    return "v-" + _base32(secrets.token_bytes(10))
+
+
 def correlation_id() -> str:
     """What a caller quotes when it asks about an answer; it stands in our log."""
     return _base32(secrets.token_bytes(10))

@@ -23,7 +23,7 @@ from gateway.judge import ASIC_E, Filing, Opened, Refusal, judge, may_be_explain
 from gateway.scanner import scanner_of
 from gateway.settle import Settled, settle
 from signing.seal import SealAway
-from storage import journal
+from storage import journal, pieces
 from storage.database import DatabaseAway
 from storage.vault import VaultAway
 
@@ -80,7 +80,7 @@ async def answered_in_time(work: asyncio.Future[_R]) -> _R:
 def _takes_long(submission: Submission) -> bool:
     """Whether judging would keep the event loop: a large dossier, a container, or one with a signed PDF in it."""
     content = submission.content
-    if len(content) > INLINE_BYTES_MAX or submission.media_type == ASIC_E:
+    if submission.media_type == ASIC_E or len(content) > INLINE_BYTES_MAX:
         return True
     return _PAPER in content and any(mark in content for mark in _SIGNED_PDF)
 
@@ -216,9 +216,15 @@ class Intake:
         self._rounds = Rounds(lambda round_: settle(round_, self.stores, self.tables), settings, inline=stores.inline)
         # Whoever composes the house says who fetches revocation data; without it nothing is fetched.
         self.revocations: Revocations | None = None
+        # Likewise, whether the database was seen to have gone back: a number could then be given twice.
+        self.has_gone_back: Callable[[], bool] = lambda: False
         self.scanner = scanner_of(settings.scanner)
         self._revocation_wait_s = settings.revocation_wait_s
         self._judges = ThreadPoolExecutor(1, "judge")
+        # What does not fit in memory is judged and kept apart from all others, which it would keep waiting, one at a
+        # time.
+        self._of_large = ThreadPoolExecutor(1, "large")
+        self._one_large = asyncio.Semaphore(1)
         self._reads = None if stores.database.inline else ThreadPoolExecutor(1, "read")
 
     @contextmanager
@@ -247,40 +253,68 @@ class Intake:
 
         Raises `VaultAway` or `DatabaseAway` when nothing was accepted, `Poisonous` when we are at fault.
         """
+        if self.has_gone_back():
+            raise DatabaseAway("the database went back behind what was published: an operator must mend it")
         # (3) These bytes were accepted before? Only a party of the dossier is told so.
         if await self._read(journal.is_accepted, self.stores.database, submission.sha256):
             on = submission.received_at.astimezone(VIETNAM).date()
-            earlier = await self._read(self._earlier, submission.sha256, caller.client, on)
+            earlier = await self._read(self.earlier, submission.sha256, caller.client, on)
             if earlier is not None:
                 return Settled(earlier, fresh=False)
+        if submission.spooled is not None:
+            joined()
+            return await self._rounds.join(await self._judge_and_keep_large(submission, caller))
         # (4–8) Judge.
-        outcome = await self.judge(submission, caller)
+        outcome = await self._judge_now(submission, caller)
         joined()
         if isinstance(outcome, Filing) and outcome.waits:
             outcome = await self._after_a_wait(outcome, submission, caller)
         # (9–11) Keep, seal, commit; (12) only then may the caller be answered.
         return await self._rounds.join(outcome)
 
+    async def _judge_and_keep_large(self, submission: Submission, caller: Caller) -> Filing | Refusal:
+        """(4–9) What is large is kept before its round: nobody else shall wait for so many bytes."""
+        async with self._one_large:
+            outcome = await self._judge_now(submission, caller)
+            if isinstance(outcome, Filing) and outcome.waits:
+                outcome = await self._after_a_wait(outcome, submission, caller)
+            spooled = submission.spooled
+            if isinstance(outcome, Refusal) or spooled is None:
+                return outcome
+            vault, cipher = self.stores.vault, self.stores.cipher
+            kept = await asyncio.get_running_loop().run_in_executor(
+                self._of_large, pieces.keep, spooled.file, spooled.size_bytes, submission.sha256, vault, cipher
+            )
+            return msgspec.structs.replace(outcome, kept=kept)
+
     async def judge(self, submission: Submission, caller: Caller) -> Filing | Refusal:
         """Steps 4–8 alone: the same judgement, nothing kept."""
+        if submission.spooled is None:
+            return await self._judge_now(submission, caller)
+        async with self._one_large:
+            return await self._judge_now(submission, caller)
+
+    async def _judge_now(self, submission: Submission, caller: Caller) -> Filing | Refusal:
         opened = await self._judge(submission, open_dossier, submission)
         if isinstance(opened, Refusal):
             return opened
         known = await self._read(self._known, opened, caller)
         if _takes_long(submission):
-            outcome = await self._apart(judge, opened, known, self.tables)
+            outcome = await self._apart(submission, judge, opened, known, self.tables)
         else:
             outcome = judge(opened, known, self.tables, explain=False)
             if may_be_explained(outcome) and not isinstance(again := open_dossier(submission), Refusal):
                 # Finding out why takes longer than anybody else should wait.
-                outcome = await self._apart(judge, again, known, self.tables)
+                outcome = await self._apart(submission, judge, again, known, self.tables)
         return await self.scanned(outcome)
 
     async def scanned(self, outcome: Filing | Refusal) -> Filing | Refusal:
         """Have the supporting papers of what would be accepted scanned; malware refuses. Raises `ScannerAway`."""
         if isinstance(outcome, Refusal) or not outcome.to_scan:
             return outcome
-        scans = [await self.scanner.scan(file.content) for file in outcome.to_scan]
+        # Of a large container a chunk at a time; clamd says itself what is too large for it.
+        contents = (one.source if isinstance(one.source, bytes) else one.source.chunks() for one in outcome.to_scan)
+        scans = [await self.scanner.scan(content) for content in contents]
         found = [
             infected(file, scan) for file, scan in zip(outcome.to_scan, scans, strict=True) if scan.state == "infected"
         ]
@@ -288,7 +322,8 @@ class Intake:
             return refused_instead(outcome, found)
         return msgspec.structs.replace(outcome, papers=with_scans(outcome.papers, scans), to_scan=())
 
-    def _earlier(self, sha256: bytes, client: str, on: date) -> journal.Dossier | None:
+    def earlier(self, sha256: bytes, client: str, on: date) -> journal.Dossier | None:
+        """The dossier that was received with these bytes, if the client is a party of it on that day."""
         with self.stores.database.read() as tx:
             found = journal.accepted(tx, [sha256]).get(sha256)
             if found and journal.is_party(tx, client, submitter=found.submitter, unit=found.unit, on=on):
@@ -304,7 +339,7 @@ class Intake:
             return outcome
         if not await revocations.obtain_within(outcome.wanted, self._revocation_wait_s):
             return outcome
-        return await self.judge(submission, caller)
+        return await self._judge_now(submission, caller)
 
     def _known(self, opened: Opened, caller: Caller) -> Known:
         """What must be looked up about the unit and the caller, as of the day of receipt."""
@@ -320,10 +355,11 @@ class Intake:
         """Small dossiers are read in the loop, large ones one at a time in a thread."""
         if not _takes_long(submission):
             return step(*args, **kwargs)
-        return await self._apart(step, *args, **kwargs)
+        return await self._apart(submission, step, *args, **kwargs)
 
-    async def _apart(self, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        return await asyncio.get_running_loop().run_in_executor(self._judges, lambda: step(*args, **kwargs))
+    async def _apart(self, submission: Submission, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        thread = self._judges if submission.spooled is None else self._of_large
+        return await asyncio.get_running_loop().run_in_executor(thread, lambda: step(*args, **kwargs))
 
     async def _read(self, look: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """The embedded database is read in the loop, one behind a network in a thread."""
@@ -337,5 +373,6 @@ class Intake:
         """Answer everyone who still waits, then let the threads go."""
         await self._rounds.close()
         self._judges.shutdown()
+        self._of_large.shutdown()
         if self._reads is not None:
             self._reads.shutdown()

@@ -6,8 +6,7 @@ handed in as values.
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
@@ -22,8 +21,8 @@ from gateway.signed_by import ENVELOPE, Looking, for_the_unit, sealed, verdict_o
 from schemas import envelope as envelopes
 from schemas import validate, xml
 from schemas.catalogue import Catalogue
-from schemas.envelope_files import EnvelopeFile
-from schemas.findings import Finding, Severity, bounded
+from schemas.envelope_files import EnvelopeFile, Stored
+from schemas.findings import Finding, Place, Severity, bounded
 from schemas.form import Form
 from schemas.procedure import Procedure
 from signing import asic
@@ -35,6 +34,7 @@ from signing.trust import TrustStore
 from signing.verify import Policy
 from signing.xmldsig import SIGNATURE
 from storage.bindings import Binding
+from storage.pieces import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,8 +68,18 @@ class Tables(Struct, frozen=True, kw_only=True):
     receiving_office: str
 
 
+class Spooled(Struct, frozen=True):
+    """Bytes that are too many for memory, in a seekable file that is open for as long as they are wanted."""
+
+    file: BinaryIO
+    size_bytes: int
+
+
 class Submission(Struct, frozen=True, kw_only=True):
-    """The bytes that came, from whom, when. `sha256` is of the bytes as received."""
+    """The bytes that came, from whom, when. `sha256` is of the bytes as received.
+
+    A large container is `spooled`, and its `content` empty.
+    """
 
     content: bytes
     sha256: bytes
@@ -78,6 +88,12 @@ class Submission(Struct, frozen=True, kw_only=True):
     batch: int | None = None
     channel: str = "api"
     media_type: str = "application/xml"
+    spooled: Spooled | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes came."""
+        return len(self.content) if self.spooled is None else self.spooled.size_bytes
 
 
 class PartOf(Struct, frozen=True, kw_only=True):
@@ -112,6 +128,8 @@ class Filing(Struct, frozen=True, kw_only=True):
     # The supporting papers themselves, until they have been scanned.
     to_scan: tuple[EnvelopeFile, ...] = ()
     renewals: tuple[Binding, ...] = ()
+    # A large dossier is kept before its round, which then only commits it.
+    kept: Kept | None = None
 
     @property
     def wanted(self) -> tuple[Wanted, ...]:
@@ -143,7 +161,7 @@ class Opened(Struct, frozen=True):
     root: etree._Element
     header: envelopes.Header
     container: asic.AsicContainer | None = None
-    beside: Mapping[str, bytes] = {}
+    beside: Mapping[str, bytes | Stored] = {}
     entries: tuple[str, ...] = ()
 
 
@@ -156,13 +174,14 @@ def open_dossier(submission: Submission) -> Opened | Refusal:
 
 
 def _open_container(submission: Submission) -> Opened | Refusal:
-    box = containers.open_box(submission.content)
+    spooled = submission.spooled
+    box = containers.open_box(submission.content if spooled is None else spooled.file, submission.size_bytes)
     if isinstance(box, Finding):
         return _malformed(submission, box)
     root = xml.parse(box.envelope, file=ENVELOPE)
     if isinstance(root, Finding):
         return _malformed(submission, root)
-    beside = containers.beside(box, root)
+    beside = containers.beside(box, root, in_file=spooled is not None)
     if isinstance(beside, Finding):
         return _malformed(submission, beside)
     return Opened(submission, root, envelopes.peek(root), box.container, beside, tuple(box.entries))
@@ -289,13 +308,16 @@ def _judge_forms(
         form = tables.catalogue.form(file.form, on)
         if form is None:
             continue
-        root = xml.parse(file.content, file=file.name, form=file.form)
+        if file.is_too_large_to_read:
+            findings.append(xml.too_large(Place(file=file.name, form=file.form)))
+            continue
+        source = file.content
+        root = xml.parse(source, file=file.name, form=file.form)
         if isinstance(root, Finding):
             findings.append(root)
             continue
         # Beside the envelope the container's signature covers the form itself; one of its own is judged where it is.
         if not file.is_beside or next(root.iter(SIGNATURE), None) is not None:
-            source = file.content
             verdicts.append(
                 verdict_on(root, form.signature_path, file.name, tables, now, looking=looking, source=source)
             )
@@ -321,8 +343,8 @@ def _part(file: EnvelopeFile) -> PartOf:
         form=file.form,
         name=file.name,
         kind=file.kind,
-        size_bytes=len(file.content),
-        sha256=hashlib.sha256(file.content).digest(),
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
     )
 
 

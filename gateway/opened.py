@@ -5,14 +5,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from gateway.app import open_the_database
 from gateway.facts import open_catalogue, read_confirmed
+from gateway.seals import open_seal
+from gateway.settle import Stores
 from gateway.start import SchemaMissing
+from storage import log_rows
+from storage.cipher import Cipher
 from storage.migrations import migrate, missing
+from storage.vaults import open_vault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
+    from datetime import date, datetime
 
     from gateway.config import Settings
     from schemas.catalogue import Catalogue
@@ -37,6 +44,29 @@ def open_migrated(settings: Settings) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+@contextmanager
+def stores_beside(settings: Settings, database: Database, now: datetime) -> Iterator[Stores]:
+    """The stores and the seal for a command that says something itself, on a database that is open already.
+
+    Raises `VaultAway`, `MasterKeyUnusable`, `KeyringUnusable`, `SealKeyUnusable`; then nothing was done.
+    """
+    with database.read() as tx:
+        # An empty database, into which something is to be restored, has no log yet.
+        origin = log_rows.current(tx) if sa.inspect(tx).has_table("log_origin") else None
+    vault = open_vault(settings.vault)
+    try:
+        yield Stores(
+            database=database,
+            vault=vault,
+            cipher=Cipher.load(settings.path("master_key", "master.key")),
+            seal=open_seal(settings, now, keep=False),
+            gateway_unit=settings.gateway_unit,
+            log_origin=origin.origin if origin else "",
+        )
+    finally:
+        vault.close()
 
 
 def open_if_there(settings: Settings) -> Database | None:

@@ -16,6 +16,7 @@ import msgspec
 from gateway import ids, receipt, states
 from gateway.belonging import look_up
 from gateway.clock import VIETNAM, from_us, to_us
+from gateway.contents import submission_of
 from gateway.faults import log_fault
 from gateway.intake import STORE_AWAY
 from gateway.judge import Filing, Refusal, Submission, judge, open_dossier
@@ -25,7 +26,7 @@ from gateway.trust_kept import for_trust, keep_trust
 from gateway.trusting import tables_trusting
 from signing.trust_list import trusted_at
 from storage import alarms, journal, pending, proofs, work
-from storage.vault import ContentMissing, Place
+from storage.vault import ContentMissing
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -154,23 +155,12 @@ def _tables_as_of(house: House, received_at: datetime) -> Tables:
 
 
 def _read(stores: Stores, dossier_id: str) -> Submission:
-    """The submission as it came. Raises `ContentMissing` and what the vault raises."""
+    """The submission as it came. Raises `ContentMissing` and what `contents.open_content` raises."""
     with stores.database.read() as tx:
         found = journal.dossier(tx, dossier_id, _EVERYTHING)
-    if found is None or found.pack is None or found.pack_offset is None or found.pack_length is None:
+    if found is None:
         raise ContentMissing(dossier_id)
-    if found.wrapped_key is None:
-        raise ContentMissing(dossier_id)
-    body = stores.vault.read(Place(found.pack, found.pack_offset, found.pack_length))
-    return Submission(
-        content=stores.cipher.open(body, found.wrapped_key, found.sha256),
-        sha256=found.sha256,
-        submitter=found.submitter,
-        received_at=from_us(found.received_at_us).astimezone(VIETNAM),
-        batch=found.batch,
-        channel=found.channel,
-        media_type=found.media_type,
-    )
+    return submission_of(stores, found, from_us(found.received_at_us).astimezone(VIETNAM))
 
 
 def conclude(
@@ -199,7 +189,9 @@ def conclude(
             journal.end_turn(tx, turn)
             return 0
         number, seal = _number(tx, stores, now), stores.seal.signer_at(now)
-        statement = receipt.judgement(dossier, outcome, refused=refused, number=number, judged_at=now, seal=seal)
+        statement = receipt.judgement(
+            dossier, outcome, refused=refused, number=number, judged_at=now, seal=seal, log=stores.log_origin
+        )
         fact = "refused" if refused else "accepted"
         code = REFUSED_CODE if refused else ""
         report = report_of(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
+    from gateway.judge import Spooled
     from gateway.report import SignatureReport
     from schemas.catalogue import Catalogue
     from schemas.form import Form
@@ -36,7 +37,7 @@ class NothingToPrint(Exception):
     """The dossier has no form of that number: there is none, or it is a supporting paper. Not worth a retry."""
 
 
-def page_of(dossier: Dossier, content: bytes, number: int, catalogue: Catalogue) -> Page:
+def page_of(dossier: Dossier, content: bytes | Spooled, number: int, catalogue: Catalogue) -> Page:
     """The page of the form with that number among the dossier's files, as it was in force on the day of receipt.
 
     0 is the document itself, where no envelope goes round it. Takes long for long lists. Raises NothingToPrint.
@@ -45,7 +46,8 @@ def page_of(dossier: Dossier, content: bytes, number: int, catalogue: Catalogue)
     on = received_at.astimezone(VIETNAM).date()
     opened = open_dossier(
         Submission(
-            content=content,
+            content=content if isinstance(content, bytes) else b"",
+            spooled=None if isinstance(content, bytes) else content,
             sha256=dossier.sha256,
             submitter=dossier.submitter,
             received_at=received_at,
@@ -95,14 +97,15 @@ def _stamps(dossier: Dossier, file: str) -> Iterator[str]:
             continue
         where = "phong bì" if signature.file != file else "tờ khai"
         if signature.indication == _PASSED:
-            yield f"Chữ ký số trên {where}: {_signer(signature)}"
+            yield f"Chữ ký số trên {where}: {signer_told(signature)}"
         else:
             yield f"Chữ ký số trên {where}: CHƯA kết luận"
     received = for_people(from_us(dossier.received_at_us))
     yield f"Cổng tiếp nhận lúc {received}, biên nhận số {dossier.statement_number}"
 
 
-def _signer(signature: SignatureReport) -> str:
+def signer_told(signature: SignatureReport) -> str:
+    """Whom a signature's certificate names, and its tax code."""
     tax = f", MST {signature.tax_codes[0]}" if signature.tax_codes else ""
     try:
         names = x509.Name.from_rfc4514_string(signature.subject).get_attributes_for_oid(NameOID.COMMON_NAME)

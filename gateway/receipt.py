@@ -8,6 +8,7 @@ learnt later is a document of its own that names it.
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 RECEIPT_TYPE = "motcua-receipt+jws"
 NOTICE_TYPE = "motcua-notice+jws"
 JUDGEMENT_TYPE = "motcua-judgement+jws"
+HANDOVER_TYPE = "motcua-handover+jws"
+ERASURE_TYPE = "motcua-erasure+jws"
+CLOSING_TYPE = "motcua-closing+jws"
+ORIGIN_TYPE = "motcua-origin+jws"
+# What we say is in the log within so long of being said; it is there within a second while all is well.
+LOGGED_WITHIN = timedelta(hours=24)
 # A notice names this many findings; the whole list is in the answer and in the journal.
 NOTICE_FINDINGS_MAX = 50
 
@@ -43,8 +50,8 @@ class Receipt(Struct, frozen=True, kw_only=True):
     """What a receipt says. It is issued only after everything it says is durable.
 
     `verdict` is INDETERMINATE, with `sub_indication` TRY_LATER, for a dossier that was received and waits to be judged:
-    what is judged then is said in a `Judgement` that names this receipt. `log` and `log_by` are null until this gateway
-    keeps a transparency log: nothing is promised that is not kept.
+    what is judged then is said in a `Judgement` that names this receipt. `log` is the origin of the transparency log
+    that will hold the SHA-256 of this statement at the latest at `log_by`; both are null where no log is kept.
     """
 
     receipt: str
@@ -110,6 +117,24 @@ class Judgement(Struct, frozen=True, kw_only=True):
     due_at: str | None
     findings_count: int
     findings: tuple[FindingNamed, ...]
+    log: str | None = None
+    log_by: str | None = None
+
+
+class Handover(Struct, frozen=True, kw_only=True):
+    """What a statement of a hand-over says: the office's software took this dossier, byte for byte, and said so."""
+
+    handover: str
+    receipt: str
+    receipt_sha256: str
+    dossier: str
+    sha256: str
+    office: str
+    taken_by: str
+    taken_at: str
+    lease: str
+    log: str | None = None
+    log_by: str | None = None
 
 
 class Notice(Struct, frozen=True, kw_only=True):
@@ -129,19 +154,32 @@ class Notice(Struct, frozen=True, kw_only=True):
     policy: str
     findings_count: int
     findings: tuple[FindingNamed, ...]
+    log: str | None = None
+    log_by: str | None = None
 
 
 def receipt(
-    filing: Filing, *, number: str, dossier: str, batch: int, follows: str | None, receiving_office: str, seal: Signer
+    filing: Filing,
+    *,
+    number: str,
+    dossier: str,
+    batch: int,
+    follows: str | None,
+    receiving_office: str,
+    seal: Signer,
+    log: str = "",
 ) -> str:
-    """Seal the receipt of an accepted dossier. Raises what the seal's key store raises; then nothing was said."""
+    """Seal the receipt of an accepted dossier, which is promised to the log of that origin.
+
+    Raises what the seal's key store raises; then nothing was said.
+    """
     submission, verdict = filing.submission, overall(filing.verdicts) or filing.verdicts[0]
     payload = Receipt(
         receipt=number,
         dossier=dossier,
         received_at=rfc3339(submission.received_at),
         sha256=submission.sha256.hex(),
-        size_bytes=len(submission.content),
+        size_bytes=submission.size_bytes,
         channel=submission.channel,
         procedure=filing.procedure.code,
         procedure_version=filing.procedure.version,
@@ -162,11 +200,13 @@ def receipt(
         routing_table=filing.route.table_version,
         due_at=rfc3339(filing.due.due_at) if filing.due else None,
         calendar=filing.due.calendar if filing.due else None,
+        log=log or None,
+        log_by=_log_by(log, submission.received_at),
     )
     return seal_jws(seal, msgspec.json.encode(payload), RECEIPT_TYPE)
 
 
-def notice(refusal: Refusal, *, number: str, dossier: str, policy: str, seal: Signer) -> str:
+def notice(refusal: Refusal, *, number: str, dossier: str, policy: str, seal: Signer, log: str = "") -> str:
     """Seal the notice of a refusal."""
     submission, verdict = refusal.submission, overall(refusal.verdicts)
     payload = Notice(
@@ -174,7 +214,7 @@ def notice(refusal: Refusal, *, number: str, dossier: str, policy: str, seal: Si
         dossier=dossier,
         received_at=rfc3339(submission.received_at),
         sha256=submission.sha256.hex(),
-        size_bytes=len(submission.content),
+        size_bytes=submission.size_bytes,
         submitter=submission.submitter,
         procedure=refusal.procedure,
         unit=refusal.unit,
@@ -184,12 +224,21 @@ def notice(refusal: Refusal, *, number: str, dossier: str, policy: str, seal: Si
         policy=policy,
         findings_count=len(refusal.findings),
         findings=tuple(_named(finding) for finding in refusal.findings[:NOTICE_FINDINGS_MAX]),
+        log=log or None,
+        log_by=_log_by(log, submission.received_at),
     )
     return seal_jws(seal, msgspec.json.encode(payload), NOTICE_TYPE)
 
 
 def judgement(
-    dossier: Dossier, outcome: Filing | Refusal, *, refused: bool, number: str, judged_at: datetime, seal: Signer
+    dossier: Dossier,
+    outcome: Filing | Refusal,
+    *,
+    refused: bool,
+    number: str,
+    judged_at: datetime,
+    seal: Signer,
+    log: str = "",
 ) -> str:
     """Seal what was judged of a dossier that was received earlier. Its office and due date are the receipt's."""
     verdict = overall(outcome.verdicts)
@@ -211,8 +260,34 @@ def judgement(
         due_at=rfc3339(from_us(dossier.due_at_us)) if dossier.due_at_us is not None else None,
         findings_count=len(findings),
         findings=tuple(_named(finding) for finding in findings[:NOTICE_FINDINGS_MAX]),
+        log=log or None,
+        log_by=_log_by(log, judged_at),
     )
     return seal_jws(seal, msgspec.json.encode(payload), JUDGEMENT_TYPE)
+
+
+def handover(
+    dossier: Dossier, *, number: str, lease: str, taken_by: str, taken_at: datetime, seal: Signer, log: str = ""
+) -> str:
+    """Seal that the dossier was taken by its office's software `taken_by` (a client's id) under that lease."""
+    payload = Handover(
+        handover=number,
+        receipt=dossier.statement_number,
+        receipt_sha256=hashlib.sha256(dossier.statement.encode()).hexdigest(),
+        dossier=dossier.id,
+        sha256=dossier.sha256.hex(),
+        office=dossier.competent_office,
+        taken_by=taken_by,
+        taken_at=rfc3339(taken_at),
+        lease=lease,
+        log=log or None,
+        log_by=_log_by(log, taken_at),
+    )
+    return seal_jws(seal, msgspec.json.encode(payload), HANDOVER_TYPE)
+
+
+def _log_by(log: str, said_at: datetime) -> str | None:
+    return rfc3339(said_at + LOGGED_WITHIN) if log else None
 
 
 def _signer(verdict: Verdict, tax_code: str) -> SignerNamed | None:

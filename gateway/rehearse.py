@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 from gateway.clock import VIETNAM, from_us
+from gateway.contents import submission_of
 from gateway.judge import Opened, Refusal, Submission, open_dossier
 from schemas import envelope as envelopes
 from schemas import validate, xml
@@ -19,7 +20,7 @@ from schemas.catalogue import ENVELOPE
 from schemas.findings import Finding, Severity, cut
 from storage import journal
 from storage.cipher import MasterKeyUnknown
-from storage.vault import ContentCorrupt, ContentMissing, Place
+from storage.vault import ContentCorrupt, ContentMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,15 +179,17 @@ class Rehearsal:
 
     def judge(self, name: str, content: bytes, received_at: datetime, media_type: str = "application/xml") -> None:
         """Judge one dossier, or one form alone. Never raises for any bytes, on days that have an envelope in force."""
-        self.found.dossiers += 1
-        submission = Submission(
-            content=content,
-            sha256=hashlib.sha256(content).digest(),
-            submitter="",
-            received_at=received_at,
-            media_type=media_type,
+        sha256 = hashlib.sha256(content).digest()
+        self.judge_submission(
+            name,
+            Submission(content=content, sha256=sha256, submitter="", received_at=received_at, media_type=media_type),
         )
+
+    def judge_submission(self, name: str, submission: Submission) -> None:
+        """The same for a submission; a large one raises what its file raises."""
+        received_at = submission.received_at
         opened = open_dossier(submission)
+        self.found.dossiers += 1
         if isinstance(opened, Refusal):
             self.leave(name, opened.findings[0])
             return
@@ -348,10 +351,7 @@ def _judge_one(rehearsal: Rehearsal, kept: Kept, dossier: journal.Dossier, recei
         rehearsal.found.erased += 1
         return
     try:
-        body = kept.vault.read(Place(dossier.pack, dossier.pack_offset or 0, dossier.pack_length or 0))
-        content = kept.cipher.open(body, dossier.wrapped_key, dossier.sha256)
+        rehearsal.judge_submission(number, submission_of(kept, dossier, received_at))
     except (ContentMissing, ContentCorrupt, MasterKeyUnknown) as error:
         rehearsal.found.dossiers += 1
         rehearsal.leave(number, error)
-        return
-    rehearsal.judge(number, content, received_at, dossier.media_type)

@@ -235,10 +235,11 @@ class Revocations:
     def _keep(self, one: proofs.Fetched) -> int:
         """Keep it for the other workers, and let what waits be judged again."""
         with self._stores.database.begin() as tx:
+            # First: whoever concludes what waits holds its row and then keeps proofs, perhaps this very one.
+            pending.try_all(tx, one.fetched_at_us)
             proofs.keep(tx, [proofs.Proof(sha256=one.sha256, kind=one.kind, content=one.content)], one.fetched_at_us)
             seq = journal.reserve(tx, _SERIES, 1)
             proofs.add_fetched(tx, msgspec.structs.replace(one, seq=seq))
-            pending.try_all(tx, one.fetched_at_us)
         self._stores.remember_kept([one.sha256])
         return seq
 

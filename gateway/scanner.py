@@ -14,8 +14,10 @@ from msgspec import Struct
 from gateway.config import Misconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
     from typing import TypeAlias
+
+    Content: TypeAlias = bytes | memoryview | Iterable[bytes]
 
 CHUNK_BYTES: Final = 128 * 1024
 ANSWER_BYTES_MAX: Final = 4096
@@ -59,9 +61,12 @@ class Scan(Struct, frozen=True):
 
 
 class Scanner(Protocol):
-    """Judges contents one by one. "clean" means that this engine found nothing, and no more."""
+    """Judges contents one by one. "clean" means that this engine found nothing, and no more.
 
-    async def scan(self, content: bytes | memoryview) -> Scan:
+    A content that does not come whole comes in chunks, which are taken in a thread.
+    """
+
+    async def scan(self, content: Content) -> Scan:
         """Raises `ScannerAway` when it cannot be said; asking again is safe."""
         ...
 
@@ -69,7 +74,7 @@ class Scanner(Protocol):
 class NoScanner:
     """Scanning is switched off: nothing is ever called clean."""
 
-    async def scan(self, content: bytes | memoryview) -> Scan:  # noqa: ARG002 - the contract's argument
+    async def scan(self, content: Content) -> Scan:  # noqa: ARG002 - the contract's argument
         """Say that nothing was scanned."""
         return Scan("not-scanned", why="switched-off")
 
@@ -87,18 +92,18 @@ class Clamd:
         self._time_limit_s = time_limit_s
         self._turns = asyncio.Semaphore(SCANS_AT_ONCE_MAX)
 
-    async def scan(self, content: bytes | memoryview) -> Scan:
+    async def scan(self, content: Content) -> Scan:
         """Scan a content. Raises `ScannerAway`; asking again is safe."""
         async with self._turns:
             engine = await self.engine()
-            answer = await self._ask(b"INSTREAM", memoryview(content).cast("B"))
+            answer = await self._ask(b"INSTREAM", content)
         return _read(answer, engine)
 
     async def engine(self) -> str:
         """The engine's own name, version and date of its signatures. Raises `ScannerAway`."""
         return _text(await self._ask(b"VERSION"))
 
-    async def _ask(self, command: bytes, content: memoryview | None = None) -> bytes:
+    async def _ask(self, command: bytes, content: Content | None = None) -> bytes:
         try:
             async with asyncio.timeout(self._time_limit_s):
                 with await self._connected() as connection:
@@ -145,7 +150,7 @@ def scanner_of(setting: str) -> Scanner:
     raise Misconfigured(f"scanner {setting!r} is neither unix:/path/of/a/socket nor tcp:host:port")
 
 
-async def _converse(connection: socket.socket, command: bytes, content: memoryview | None) -> bytes:
+async def _converse(connection: socket.socket, command: bytes, content: Content | None) -> bytes:
     """Send a command, and the content after INSTREAM in chunks; read the answer, which may come before all is sent."""
     loop = asyncio.get_running_loop()
     try:
@@ -166,15 +171,27 @@ async def _converse(connection: socket.socket, command: bytes, content: memoryvi
     return bytes(answer[:-1])
 
 
-async def _pieces(content: memoryview | None) -> AsyncIterator[bytes | memoryview]:
+async def _pieces(content: Content | None) -> AsyncIterator[bytes | memoryview]:
     if content is None:
         return
-    for start in range(0, len(content), CHUNK_BYTES):
-        chunk = content[start : start + CHUNK_BYTES]
-        yield _LENGTH.pack(len(chunk))
-        yield chunk
+    async for chunk in _chunks(content):
+        # An empty one would end the stream (clamd(8)).
+        if len(chunk):
+            yield _LENGTH.pack(len(chunk))
+            yield chunk
         await asyncio.sleep(0)  # sending to a quick scanner never waits, and others want to go on too
     yield _LENGTH.pack(0)
+
+
+async def _chunks(content: Content) -> AsyncIterator[bytes | memoryview]:
+    if isinstance(content, bytes | memoryview):
+        whole = memoryview(content).cast("B")
+        for start in range(0, len(whole), CHUNK_BYTES):
+            yield whole[start : start + CHUNK_BYTES]
+        return
+    coming = iter(content)
+    while (chunk := await asyncio.to_thread(next, coming, None)) is not None:
+        yield chunk
 
 
 def _read(answer: bytes, engine: str) -> Scan:

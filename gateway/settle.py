@@ -18,7 +18,7 @@ from gateway.clock import VIETNAM, to_us
 from gateway.judge import Filing, Refusal
 from gateway.report import keep_report, report_of
 from gateway.trust_kept import for_trust, keep_trust
-from storage import bindings, journal, pending, proofs, work
+from storage import bindings, journal, pending, pieces, proofs, work
 from storage.vault import Entry
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from gateway.judge import Submission, Tables
     from signing.keyring import Keyring
-    from storage.cipher import Cipher, Locked
+    from storage.cipher import Cipher
     from storage.database import Database
     from storage.vault import Place, Vault
 
@@ -45,10 +45,13 @@ class Settled(Struct, frozen=True):
 
 
 class Kept(Struct, frozen=True):
-    """Bytes that are durable already, though nothing points at them yet."""
+    """Bytes that are durable already, though nothing points at them yet. Of a large content the place is its first
+    piece's.
+    """
 
-    locked: Locked
+    wrapped_key: bytes
     place: Place
+    pieces: pieces.Kept | None = None
 
 
 class _Ledger(Struct, frozen=True):
@@ -56,6 +59,7 @@ class _Ledger(Struct, frozen=True):
 
     dossiers: list[journal.Dossier] = []
     parts: list[journal.Part] = []
+    pieces: list[pieces.Piece] = []
     events: list[journal.Event] = []
     leaves: list[journal.LogEntry] = []
     works: list[work.Work] = []
@@ -72,6 +76,8 @@ class Stores(Struct, frozen=True, kw_only=True):
     cipher: Cipher
     seal: Keyring
     gateway_unit: str
+    # The origin of the log that our statements are promised to; empty: none is kept.
+    log_origin: str = ""
     # Proofs (their digests) that this process knows to be committed, so that they need not be written again. Only a
     # hint: writing one twice changes nothing.
     proofs_kept: set[str] = set()
@@ -105,13 +111,17 @@ def settle(round_: Sequence[Filing | Refusal], stores: Stores, tables: Tables) -
 
 
 def _keep(round_: Sequence[Filing | Refusal], stores: Stores) -> dict[bytes, Kept]:
-    """(9) One pack for the round; the same bytes once."""
-    contents = {one.submission.sha256: one.submission.content for one in round_ if isinstance(one, Filing)}
+    """(9) One pack for the round; the same bytes once. What is large was kept before."""
+    filings = [one for one in round_ if isinstance(one, Filing)]
+    kept = {one.submission.sha256: Kept(one.kept.wrapped_key, one.kept.place, one.kept) for one in filings if one.kept}
+    contents = {one.submission.sha256: one.submission.content for one in filings if one.kept is None}
     locked = {sha256: stores.cipher.lock(content, sha256) for sha256, content in contents.items()}
     if not locked:
-        return {}
+        return kept
     places = stores.vault.put_many([Entry(sha256, one.body) for sha256, one in locked.items()])
-    return {sha256: Kept(one, place) for (sha256, one), place in zip(locked.items(), places, strict=True)}
+    for (sha256, one), place in zip(locked.items(), places, strict=True):
+        kept[sha256] = Kept(one.wrapped_key, place)
+    return kept
 
 
 class _Round:
@@ -149,6 +159,7 @@ class _Round:
         if policy and policy not in self.stores.proofs_kept:
             ledger.kept[policy] = proofs.Proof(sha256=policy, kind="policy", content=self.tables.policy_text)
         journal.enter(self.tx, ledger.dossiers, ledger.parts, ledger.events, ledger.leaves)
+        pieces.enter(self.tx, ledger.pieces)
         work.offer(self.tx, ledger.works)
         pending.add(self.tx, ledger.waiting)
         keep_trust(self.tx, ledger.kept, ledger.signed, max((one.received_at_us for one in ledger.dossiers), default=0))
@@ -216,6 +227,7 @@ class _Round:
             follows=follows,
             receiving_office=self.tables.receiving_office,
             seal=self.stores.seal.signer_at(submission.received_at),
+            log=self.stores.log_origin,
         )
         kept = self.kept[submission.sha256]
         fact = "received-pending" if filing.waits else "accepted"
@@ -225,7 +237,7 @@ class _Round:
             seq=seq,
             state=states.after(None, fact).value,
             sha256=submission.sha256,
-            size_bytes=len(submission.content),
+            size_bytes=submission.size_bytes,
             channel=submission.channel,
             procedure=filing.procedure.code,
             procedure_version=filing.procedure.version,
@@ -248,10 +260,12 @@ class _Round:
             pack=kept.place.pack,
             pack_offset=kept.place.offset,
             pack_length=kept.place.length,
-            wrapped_key=kept.locked.wrapped_key,
+            wrapped_key=kept.wrapped_key,
             media_type=submission.media_type,
         )
         self.ledger.dossiers.append(dossier)
+        if kept.pieces is not None:
+            self.ledger.pieces.extend(kept.pieces.rows(dossier_id))
         self.ledger.parts.extend(
             journal.Part(dossier=dossier_id, **msgspec.structs.asdict(part)) for part in filing.parts
         )
@@ -292,6 +306,7 @@ class _Round:
             dossier=dossier_id,
             policy=self.tables.policy.id,
             seal=self.stores.seal.signer_at(submission.received_at),
+            log=self.stores.log_origin,
         )
         seq = self.turn.next()
         dossier = journal.Dossier(
@@ -299,7 +314,7 @@ class _Round:
             seq=seq,
             state=states.after(None, "refused").value,
             sha256=submission.sha256,
-            size_bytes=len(submission.content),
+            size_bytes=submission.size_bytes,
             channel=submission.channel,
             procedure=refusal.procedure,
             procedure_version="",

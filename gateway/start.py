@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway import first_start
 from gateway.app import fetcher_of, knows_no_revocation, open_stores, open_tables, open_the_database
 from gateway.clock import SystemClock
+from gateway.logbook import open_log
 from gateway.seals import refuse_unknown_seal
 from storage.migrations import migrate, missing
 
@@ -48,6 +49,7 @@ def prepare(settings: Settings, *, demo: bool) -> Iterator[str]:
     now = SystemClock().now()
     stores = open_stores(settings, now)
     refuse_unknown_seal(stores.seal, stores.database, now)
+    open_log(settings, stores.database, stores.seal, now)
     fetcher_of(settings)
     if knows_no_revocation(settings, open_tables(settings, now)):
         yield "KHÔNG có đường nào tới dữ liệu thu hồi (MOTCUA_REVOCATION_HOSTS, tệp .crl): mọi hồ sơ sẽ phải chờ"

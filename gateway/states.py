@@ -80,6 +80,8 @@ STEADY = frozenset(
         "certificate-renewed",
         # Learnt afterwards; what becomes of the dossier is its office's decision.
         "signer-revoked",
+        # The key to its content was destroyed, and what quotes persons was cleared; where it stood, it stands.
+        "erased",
     }
 )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from schemas.envelope_files import READ_BYTES_MAX
 from schemas.findings import Finding, finding
 from schemas.zip_directory import ZipBroken, entries
 
@@ -65,12 +66,18 @@ _PNG: Final = Content("png", "ảnh PNG", "a PNG picture", ".png")
 _JPEG: Final = Content("jpeg", "ảnh JPEG", "a JPEG picture", ".jpg")
 _TIFF: Final = Content("tiff", "ảnh TIFF", "a TIFF picture", ".tif")
 _HTML: Final = Content("html", "trang web hoặc tập lệnh HTML", "a web page or HTML script", ".html")
+_PACKAGE: Final = Content("zip", "tệp nén ZIP", "a ZIP archive", ".zip")
 _XML: Final = Content("xml", "tệp XML", "an XML file", ".xml")
 
 
 def sniff(content: bytes) -> Content | None:
     """What these bytes are, or None when unknown. Reads the beginning, the end and a ZIP's directory only."""
-    head, tail = content[:_HEAD_BYTES], content[-_TAIL_BYTES:]
+    found = sniff_ends(content[:_HEAD_BYTES], content[-_TAIL_BYTES:], len(content))
+    return _package(content) if found is _PACKAGE else found
+
+
+def sniff_ends(head: bytes, tail: bytes, size_bytes: int) -> Content | None:
+    """The same from the beginning and the end alone. What is in a ZIP is not told by these: it is just a ZIP."""
     # ISO 32000-1 §7.5.2 and Annex H: readers take a header a little way in; here only blanks or a mark may precede it.
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"%PDF-"):
         return _whole(_PDF, whole=b"%%EOF" in tail)
@@ -80,9 +87,9 @@ def sniff(content: bytes) -> Content | None:
         return _whole(_JPEG, whole=b"\xff\xd9" in tail)
     if head.startswith((b"II*\x00", b"MM\x00*")):
         (first,) = struct.unpack("<L" if head.startswith(b"II") else ">L", head[4:8].ljust(4, b"\0"))
-        return _whole(_TIFF, whole=_TIFF_HEADER_BYTES <= first < len(content))
+        return _whole(_TIFF, whole=_TIFF_HEADER_BYTES <= first < size_bytes)
     if head.startswith(b"PK\x03\x04"):
-        return _package(content)
+        return _PACKAGE
     for mark, found in _SIGNATURES:
         if head.startswith(mark):
             return found
@@ -94,15 +101,40 @@ def sniff(content: bytes) -> Content | None:
 
 def check(content: bytes, place: Place, *, name: str, kind: str, allowed: Attachments) -> list[Finding]:
     """Hold an attachment against what it is called and against what the procedure allows. [] when good."""
+    found = _limits(len(content), place, name=name, kind=kind, allowed=allowed)
+    return found + _hold(sniff(content), place, name=name, kind=kind, allowed=allowed)
+
+
+def check_ends(
+    ends: tuple[bytes, bytes], size_bytes: int, place: Place, *, name: str, kind: str, allowed: Attachments
+) -> list[Finding]:
+    """The same for a file too large to be read whole. A ZIP of that size, into which nobody looks, is too large."""
+    found = _limits(size_bytes, place, name=name, kind=kind, allowed=allowed)
+    seen = sniff_ends(*ends, size_bytes)
+    if seen is _PACKAGE:
+        within = min(READ_BYTES_MAX, allowed.size_bytes_max)
+        return found if size_bytes > allowed.size_bytes_max else [*found, _too_large(place, name, size_bytes, within)]
+    return found + _hold(seen, place, name=name, kind=kind, allowed=allowed)
+
+
+def _limits(size_bytes: int, place: Place, *, name: str, kind: str, allowed: Attachments) -> list[Finding]:
     found: list[Finding] = []
     if kind not in allowed.kinds:
         found.append(
             finding("attachment-kind-not-allowed", place, value=kind, name=name, allowed=", ".join(allowed.kinds)),
         )
-    if len(content) > allowed.size_bytes_max:
-        mib, mib_max = f"{len(content) / 1_048_576:.1f}", f"{allowed.size_bytes_max / 1_048_576:g}"
-        found.append(finding("attachment-too-large", place, name=name, size_mib=mib, size_mib_max=mib_max))
-    seen = sniff(content)
+    if size_bytes > allowed.size_bytes_max:
+        found.append(_too_large(place, name, size_bytes, allowed.size_bytes_max))
+    return found
+
+
+def _too_large(place: Place, name: str, size_bytes: int, size_bytes_max: int) -> Finding:
+    mib, mib_max = f"{size_bytes / 1_048_576:.1f}", f"{size_bytes_max / 1_048_576:g}"
+    return finding("attachment-too-large", place, name=name, size_mib=mib, size_mib_max=mib_max)
+
+
+def _hold(seen: Content | None, place: Place, *, name: str, kind: str, allowed: Attachments) -> list[Finding]:
+    found: list[Finding] = []
     if seen is None:
         if kind in allowed.kinds:
             found.append(finding("attachment-content-unknown", place, value=kind, name=name))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
     from schemas.catalogue import Catalogue
+    from schemas.envelope_files import Stored
     from schemas.form import Form
 
 FIRST_REGISTRATION: Final = "04"
@@ -129,7 +130,7 @@ def open_envelope(
     catalogue: Catalogue,
     on: date,
     header: Header | None = None,
-    beside: Mapping[str, bytes] | None = None,
+    beside: Mapping[str, bytes | Stored] | None = None,
 ) -> tuple[Envelope | None, list[Finding]]:
     """Judge the envelope and take its files out: layout, base64, counts, lengths, names; all findings in one pass.
 

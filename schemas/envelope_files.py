@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -14,7 +15,7 @@ from schemas.findings import Finding, Place, finding
 from schemas.tree import line_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from lxml import etree
@@ -27,6 +28,8 @@ ATTACHMENT: Final = "CT-DK"
 # Beyond this many files nobody works through a dossier by hand, and each costs a judgement.
 FILES_MAX: Final = 100
 NUMBER_DIGITS_MAX: Final = 9
+# A file beside the envelope that is larger is never held whole: of it size, digest, beginning and end are looked at.
+READ_BYTES_MAX: Final = 64 * 1024 * 1024
 
 # Vendors' software writes the decision's number behind the code of a form or a procedure.
 DECISION_SUFFIXES: Final = ("-595", "-959", "-166", "_595", "_959", "_166")
@@ -40,8 +43,38 @@ _ROOT_TAG: Final = re.compile(rb"<([A-Za-z_][0-9A-Za-z_-]{0,30})[\s/>]")
 _ROOT_SEARCH_BYTES: Final = 600
 
 
+class Stored(Protocol):
+    """A file beside the envelope that is read when it is wanted, and may be too large to be held.
+
+    `read` is not asked of one beyond `READ_BYTES_MAX`.
+    """
+
+    @property
+    def size_bytes(self) -> int:
+        """How large it is."""
+        ...
+
+    @property
+    def sha256(self) -> bytes:
+        """Its digest."""
+        ...
+
+    @property
+    def ends(self) -> tuple[bytes, bytes]:
+        """Its beginning and its end, some kilobytes of each."""
+        ...
+
+    def chunks(self) -> Iterator[bytes]:
+        """The content piece by piece, as often as wanted."""
+        ...
+
+    def read(self) -> bytes:
+        """The whole content."""
+        ...
+
+
 class EnvelopeFile(Struct, frozen=True):
-    """One file of the envelope. `number` counts from 1; `kind` is its ending, such as ".xml"; `content` is decoded.
+    """One file of the envelope. `number` counts from 1; `kind` is its ending, such as ".xml"; `source` is decoded.
 
     `form` is the form's own code ("D02-TS" for "D02-TS-595", "M05A-HSB" for "05A-HSB"; "CT-DK" for every supporting
     paper). A file that `is_beside` lies in the container next to the envelope, which only names it.
@@ -53,9 +86,33 @@ class EnvelopeFile(Struct, frozen=True):
     name: str
     kind: str
     declared_length: int | None
-    content: bytes
+    source: bytes | Stored
     line: int | None
     is_beside: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes, in memory. Raises ValueError for a file that is too large for that."""
+        if isinstance(self.source, bytes):
+            return self.source
+        if self.is_too_large_to_read:
+            raise ValueError(f"{self.size_bytes} bytes are not read into memory")
+        return self.source.read()
+
+    @property
+    def size_bytes(self) -> int:
+        """How large it is."""
+        return len(self.source) if isinstance(self.source, bytes) else self.source.size_bytes
+
+    @property
+    def sha256(self) -> bytes:
+        """Its digest."""
+        return hashlib.sha256(self.source).digest() if isinstance(self.source, bytes) else self.source.sha256
+
+    @property
+    def is_too_large_to_read(self) -> bool:
+        """Whether only its size, digest and ends can be looked at."""
+        return not isinstance(self.source, bytes) and self.source.size_bytes > READ_BYTES_MAX
 
     @property
     def place(self) -> Place:
@@ -63,10 +120,13 @@ class EnvelopeFile(Struct, frozen=True):
         return Place(file=self.name, form=self.form, pointer=file_pointer(ENVELOPE, self.number), line=self.line)
 
 
+_Source = TypeVar("_Source", bound=bytes | Stored)
+
+
 class Files:
     """The files of one envelope, taken one after the other. `beside` are those of its container, by name in NFC."""
 
-    def __init__(self, form: Form, catalogue: Catalogue, on: date, beside: Mapping[str, bytes]) -> None:
+    def __init__(self, form: Form, catalogue: Catalogue, on: date, beside: Mapping[str, bytes | Stored]) -> None:
         self.beside = beside
         self.form = form
         self.catalogue = catalogue
@@ -97,21 +157,23 @@ class Files:
         kind = self._kind(name, plain(words.get("LoaiFile", "")))
         text = words.get("NoiDungFile", "")
         is_beside = not text and unicodedata.normalize("NFC", name) in self.beside
+        content: bytes | None = None
+        source: bytes | Stored | None
         if is_beside:
-            content = self._not_empty(self.beside[unicodedata.normalize("NFC", name)])
+            source = self._not_empty(self.beside[unicodedata.normalize("NFC", name)])
         else:
-            content = self._content(text) if "NoiDungFile" in words else None
-        code = self._code(plain(words.get("MaToKhai", "")), name, kind, content)
+            source = content = self._content(text) if "NoiDungFile" in words else None
+        code = self._code(plain(words.get("MaToKhai", "")), name, kind, source)
         declared = number_of(words.get("DoDaiFile", ""))
-        if content is None:
+        if source is None:
             self.unreadable.append(code)
             return
-        if declared is not None and declared != len(text) and not is_beside:
+        if declared is not None and declared != len(text) and content is not None:
             self._length(declared, text, content)
         description = plain(words.get("MoTaToKhai", ""))
         shown = name or f"FileToKhai[{number}]"
         line = line_of(element)
-        self.files.append(EnvelopeFile(number, code, description, shown, kind, declared, content, line, is_beside))
+        self.files.append(EnvelopeFile(number, code, description, shown, kind, declared, source, line, is_beside))
 
     def _tell(self, code: str, *, value: str = "", **more: str | int) -> None:
         """Tell what is wrong with the file that is being read."""
@@ -150,11 +212,11 @@ class Files:
             return None
         return self._not_empty(content)
 
-    def _not_empty(self, content: bytes) -> bytes | None:
-        if not content:
+    def _not_empty(self, source: _Source) -> _Source | None:
+        if not (source if isinstance(source, bytes) else source.size_bytes):
             self._tell("file-empty")
             return None
-        return content
+        return source
 
     def _length(self, declared: int, text: str, content: bytes) -> None:
         """The length told is that of the base64 text; a line break may have been counted not at all, or as two."""
@@ -164,7 +226,7 @@ class Files:
         code = "file-length-decoded" if declared == len(content) else "file-length-mismatch"
         self._tell(code, value=str(declared), declared=declared, found=len(text))
 
-    def _code(self, written: str, name: str, kind: str, content: bytes | None) -> str:
+    def _code(self, written: str, name: str, kind: str, source: bytes | Stored | None) -> str:
         """The form's code: as written but for a vendor's suffix; guessed, and said so, when what is written is none."""
         code = without(written, DECISION_SUFFIXES)
         known = code != ENVELOPE and self.catalogue.form(code, self.on) is not None
@@ -179,7 +241,7 @@ class Files:
             return ATTACHMENT
         if known or code == ATTACHMENT:
             return code
-        guess = self._guess([code, name], content)
+        guess = self._guess([code, name], source)
         if not guess and _FORM_CODE.fullmatch(code):
             return code
         hint_vi, hint_en = (
@@ -193,14 +255,15 @@ class Files:
         """The codes under which a form is filed besides its own, such as 05A-HSB for M05A-HSB."""
         return {name: form.code for form in self.catalogue.forms(self.on) for name in form.also_called}
 
-    def _guess(self, names: Sequence[str], content: bytes | None) -> str:
+    def _guess(self, names: Sequence[str], source: bytes | Stored | None) -> str:
         forms = [form for form in self.catalogue.forms(self.on) if form.code != ENVELOPE]
         by_name = {name.casefold(): form.code for form in forms for name in (*form.also_called, form.code)}
         for name in names:
             stem = _STAMP.sub("", _ENDING.sub("", name))
             if code := by_name.get(without(stem, DECISION_SUFFIXES).casefold()):
                 return code
-        root = _ROOT_TAG.search((content or b"")[:_ROOT_SEARCH_BYTES])
+        head = source if source is None or isinstance(source, bytes) else source.ends[0]
+        root = _ROOT_TAG.search((head or b"")[:_ROOT_SEARCH_BYTES])
         by_root = {form.root: form.code for form in forms if form.root != ENVELOPE}
         return by_root.get(root[1].decode("ascii"), "") if root else ""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from schemas.envelope import Envelope, Header
     from schemas.envelope_files import EnvelopeFile
     from schemas.form import Form
-    from schemas.procedure import Procedure
+    from schemas.procedure import Attachments, Procedure
 
 _LIKENESS_MIN: Final = 0.6
 # libxml2 counts its way to each mistake it logs: a list of nothing but mistakes takes time by the square of its length.
@@ -136,8 +136,15 @@ def validate_dossier(
             found.append(_not_allowed(file, procedure, severity))
         if is_paper:
             allowed = procedure.attachments
-            found += attachments.check(file.content, file.place, name=file.name, kind=file.kind, allowed=allowed)
+            found += _attachment(file, allowed)
     return bounded(found, file="Hoso")
+
+
+def _attachment(file: EnvelopeFile, allowed: Attachments) -> list[Finding]:
+    if isinstance(file.source, bytes) or not file.is_too_large_to_read:
+        return attachments.check(file.content, file.place, name=file.name, kind=file.kind, allowed=allowed)
+    ends, size_bytes = file.source.ends, file.size_bytes
+    return attachments.check_ends(ends, size_bytes, file.place, name=file.name, kind=file.kind, allowed=allowed)
 
 
 def _procedure_unknown(envelope: Envelope, catalogue: Catalogue, on: date) -> Finding:

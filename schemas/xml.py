@@ -120,12 +120,17 @@ def _are_plain(content: bytes) -> bool:
     )
 
 
+def too_large(place: Place) -> Finding:
+    """What is said of a document beyond `SIZE_BYTES_MAX`, which nobody reads."""
+    return finding("xml-too-large", place, size_mib_max=SIZE_BYTES_MAX // 1024 // 1024)
+
+
 def _refuse_bytes(content: bytes, place: Place) -> Finding | None:
     """What can be told from the bytes alone, the cheapest first."""
     if not content:
         return finding("xml-empty", place)
     if len(content) > SIZE_BYTES_MAX:
-        return finding("xml-too-large", place, size_mib_max=SIZE_BYTES_MAX // 1024 // 1024)
+        return too_large(place)
     head = content[:_DECLARATION_BYTES_MAX]
     for mark, encoding in _OTHER_UNICODE:
         if head.startswith(mark):

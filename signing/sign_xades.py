@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Final
@@ -74,8 +74,8 @@ def sign_xades(
     except etree.C14NError as error:
         raise SigningImpossible("no canonical form: an xmlns is a relative address") from error
     target = _Target("", digest_value, "text/xml", (xmldsig.ENVELOPED, c14n))
-    form = _Form([target], certificate, by=by, digest=digest, c14n=c14n, now=now)
-    return _filled(form, key, opened[:offset], opened[offset:], path)
+    form = _Form([target], [certificate], by=by, digest=digest, c14n=c14n, now=now)
+    return _filled(form, _signing_with(key, by), opened[:offset], opened[offset:], path)
 
 
 def sign_detached(entries: Mapping[str, bytes], key: SigningKey, certificate: x509.Certificate, now: datetime) -> bytes:
@@ -86,14 +86,29 @@ def sign_detached(entries: Mapping[str, bytes], key: SigningKey, certificate: x5
     Raises SigningImpossible for no entries, a name that no container may hold, or a key that is not the certificate's.
     """
     by = algorithm_for(key, certificate)
-    targets = [
-        _Target(_uri_of(name), hashlib.sha256(content).digest(), _mime_type(name)) for name, content in entries.items()
-    ]
+    digests = {name: hashlib.sha256(content).digest() for name, content in entries.items()}
+    return sign_digests(digests, _signing_with(key, by), [certificate], by=by, now=now)
+
+
+def sign_digests(
+    digests: Mapping[str, bytes],
+    sign: Callable[[bytes], bytes],
+    chain: Sequence[x509.Certificate],
+    *,
+    by: Algorithm,
+    now: datetime,
+) -> bytes:
+    """Do what `sign_detached` does for entries of which only the SHA-256 is at hand, by whoever can `sign`.
+
+    `sign` returns the value over the canonical SignedInfo in XMLDSig's form for the algorithm `by`; `chain` is the
+    signer's certificate and those above it, for KeyInfo. What `sign` raises goes through. Raises SigningImpossible.
+    """
+    targets = [_Target(_uri_of(name), digest, _mime_type(name)) for name, digest in digests.items()]
     if not targets:
         raise SigningImpossible("there is nothing to sign")
-    form = _Form(targets, certificate, by=by, digest="sha256", c14n=xmldsig.C14N_EXCLUSIVE, now=now)
+    form = _Form(targets, chain, by=by, digest="sha256", c14n=xmldsig.C14N_EXCLUSIVE, now=now)
     before = f'<?xml version="1.0" encoding="UTF-8"?>\n<asic:XAdESSignatures xmlns:asic="{ASIC_NAMESPACE}">'
-    return _filled(form, key, before.encode(), b"</asic:XAdESSignatures>\n", "/XAdESSignatures")
+    return _filled(form, sign, before.encode(), b"</asic:XAdESSignatures>\n", "/XAdESSignatures")
 
 
 def timestamp_covers(content: bytes, path: str) -> bytes:
@@ -134,15 +149,18 @@ class _Form:
     def __init__(
         self,
         targets: list[_Target],
-        certificate: x509.Certificate,
+        chain: Sequence[x509.Certificate],
         *,
         by: Algorithm,
         digest: str,
         c14n: str,
         now: datetime,
     ) -> None:
-        der = certificate.public_bytes(Encoding.DER)
-        self.by, self.digest, self.c14n = by, digest, c14n
+        der = chain[0].public_bytes(Encoding.DER)
+        certificates = "".join(
+            f"<ds:X509Certificate>{_base64(one.public_bytes(Encoding.DER))}</ds:X509Certificate>" for one in chain
+        )
+        self.digest, self.c14n = digest, c14n
         seed = b"".join(one.digest_value for one in targets) + der + now.isoformat().encode()
         # An Id of its own: a co-signed document holds two signatures, and no Id may be there twice.
         self.identity = f"xades-{hashlib.sha256(seed).hexdigest()[:32]}"
@@ -165,8 +183,7 @@ class _Form:
         )
         self.middle = "</ds:DigestValue></ds:Reference></ds:SignedInfo><ds:SignatureValue>"
         self.tail = (
-            f"</ds:SignatureValue><ds:KeyInfo><ds:X509Data><ds:X509Certificate>{_base64(der)}</ds:X509Certificate>"
-            f"</ds:X509Data></ds:KeyInfo><ds:Object>"
+            f"</ds:SignatureValue><ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo><ds:Object>"
             f'<xades:QualifyingProperties xmlns:xades="{XADES}" Target="#{self.identity}">'
             f'<xades:SignedProperties Id="{self.identity}-p"><xades:SignedSignatureProperties>'
             f"<xades:SigningTime>{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}</xades:SigningTime>"
@@ -182,7 +199,11 @@ class _Form:
         return f"{self.head}{properties_digest}{self.middle}{value}{self.tail}".encode()
 
 
-def _filled(form: _Form, key: SigningKey, before: bytes, after: bytes, path: str) -> bytes:
+def _signing_with(key: SigningKey, by: Algorithm) -> Callable[[bytes], bytes]:
+    return lambda signed: sign_value(key, signed, by)
+
+
+def _filled(form: _Form, sign: Callable[[bytes], bytes], before: bytes, after: bytes, path: str) -> bytes:
     """Fill a form's blanks in its place: what a part's canonical form is depends on where it stands."""
     exclusive = form.c14n == xmldsig.C14N_EXCLUSIVE
 
@@ -195,7 +216,7 @@ def _filled(form: _Form, key: SigningKey, before: bytes, after: bytes, path: str
     draft = before + form.filled(_BLANK, _BLANK) + after
     digest = _base64(hashlib.new(form.digest, canonical(draft, f"{{{XADES}}}SignedProperties")).digest())
     draft = before + form.filled(digest, _BLANK) + after
-    value = sign_value(key, canonical(draft, f"{{{xmldsig.DSIG}}}SignedInfo"), form.by)
+    value = sign(canonical(draft, f"{{{xmldsig.DSIG}}}SignedInfo"))
     return before + form.filled(digest, _base64(value)) + after
 
 

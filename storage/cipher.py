@@ -1,13 +1,15 @@
 """The cipher: each dossier under its own key, and each key wrapped by a master key.
 
 AES-256-GCM throughout (NIST SP 800-38D). To erase a dossier is to forget its wrapped key: the pack that holds its
-locked bytes need not be touched, nor any copy of the pack in a backup.
+locked bytes need not be touched, nor any copy of the pack in a backup. A content too large for memory is locked in
+pieces under one key, bound together as in STREAM (Hoang, Reyhanitabar, Rogaway and Vizár, CRYPTO 2015).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -24,8 +26,13 @@ KEY_BYTES = 32
 _KEY_ID_BYTES = 8
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
-# The first byte of a wrapped key: which algorithms, nonces and additional data wrapped it and locked its body.
+# The first byte of a wrapped key: which algorithms, nonces and additional data wrapped it and locked its body: as a
+# whole, or in pieces.
 _VERSION = b"\x01"
+_IN_PIECES = b"\x02"
+# What stands before a locked piece, in clear: its number, and 1 if it is the last. Both are under its tag.
+_PIECE_HEAD = struct.Struct(">IB")
+PIECES_MAX = 2**32
 _WRAPPED_BYTES = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES + KEY_BYTES + _TAG_BYTES
 # Every key locks one message and is never used again, so one nonce is as good as another (SP 800-38D §8 asks that key
 # and nonce never come together twice). A random one would cost 12 bytes and prove nothing more.
@@ -50,8 +57,10 @@ class Locked(Struct, frozen=True):
 class KeyWrapper(Protocol):
     """Wraps the keys of dossiers, each bound to the digest of its dossier."""
 
-    def wrap(self, key: bytes, sha256: bytes) -> bytes:
-        """Wrap `key` for the dossier named `sha256`. The result tells which master key wrapped it."""
+    def wrap(self, key: bytes, sha256: bytes, version: bytes = _VERSION) -> bytes:
+        """Wrap `key` for the dossier named `sha256`. The result begins with `version`, which says how the key is used,
+        and tells which master key wrapped it.
+        """
         ...
 
     def unwrap(self, wrapped_key: bytes, sha256: bytes) -> bytes:
@@ -70,15 +79,15 @@ class FileKeyWrapper:
         self._current_id = _key_id(current)
         self._current = self._known[self._current_id]
 
-    def wrap(self, key: bytes, sha256: bytes) -> bytes:
+    def wrap(self, key: bytes, sha256: bytes, version: bytes = _VERSION) -> bytes:
         """See `KeyWrapper.wrap`."""
-        label = _VERSION + self._current_id
+        label = version + self._current_id
         nonce = os.urandom(_NONCE_BYTES)
         return label + nonce + self._current.encrypt(nonce, key, label + sha256)
 
     def unwrap(self, wrapped_key: bytes, sha256: bytes) -> bytes:
         """See `KeyWrapper.unwrap`."""
-        if len(wrapped_key) != _WRAPPED_BYTES or not wrapped_key.startswith(_VERSION):
+        if len(wrapped_key) != _WRAPPED_BYTES or not wrapped_key.startswith((_VERSION, _IN_PIECES)):
             raise ContentCorrupt("not a wrapped key of a version that we know")
         label = wrapped_key[: len(_VERSION) + _KEY_ID_BYTES]
         nonce = wrapped_key[len(label) : len(label) + _NONCE_BYTES]
@@ -89,6 +98,33 @@ class FileKeyWrapper:
             return master.decrypt(nonce, wrapped_key[len(label) + _NONCE_BYTES :], label + sha256)
         except InvalidTag:
             raise ContentCorrupt("the wrapped key was changed, or belongs to another dossier") from None
+
+
+class PieceKey:
+    """The key of one content that is kept in pieces, numbered from 0; safe for use by many threads.
+
+    The nonce is a piece's number, and its tag covers the content's name, the number, and whether it is the last: no
+    piece can be cut off, put in another's place, repeated, added, or taken from another content.
+    """
+
+    def __init__(self, key: bytes, sha256: bytes, wrapped_key: bytes) -> None:
+        self._cipher, self._name = AESGCM(key), _IN_PIECES + sha256
+        self.wrapped_key = wrapped_key
+
+    def lock(self, number: int, content: bytes, *, last: bool) -> bytes:
+        """Lock a piece. Each number is to be locked once under a key (SP 800-38D §8)."""
+        head = _PIECE_HEAD.pack(number, last)
+        return head + self._cipher.encrypt(_piece_nonce(number), content, self._name + head)
+
+    def open(self, number: int, body: bytes, *, last: bool) -> bytes:
+        """Return the content of the piece that must be this one. Raises `ContentCorrupt` for any other."""
+        head = _PIECE_HEAD.pack(number, last)
+        if not body.startswith(head):
+            raise ContentCorrupt(f"not piece {number} of the content")
+        try:
+            return self._cipher.decrypt(_piece_nonce(number), memoryview(body)[len(head) :], self._name + head)
+        except InvalidTag:
+            raise ContentCorrupt(f"piece {number} was changed, or belongs to another dossier") from None
 
 
 class Cipher:
@@ -127,6 +163,26 @@ class Cipher:
             raise ContentCorrupt("the content is not the one its name says")
         return content
 
+    def lock_pieces(self, sha256: bytes) -> PieceKey:
+        """A fresh key for a content that is locked in pieces. That `sha256` is its digest the caller sees to."""
+        key = os.urandom(KEY_BYTES)
+        return PieceKey(key, sha256, self._wrapper.wrap(key, sha256, _IN_PIECES))
+
+    def open_pieces(self, wrapped_key: bytes, sha256: bytes) -> PieceKey:
+        """The key of a content that was locked in pieces. Raises `ContentCorrupt`, `MasterKeyUnknown`."""
+        if not is_in_pieces(wrapped_key):
+            raise ContentCorrupt("the content was not locked in pieces")
+        return PieceKey(self._wrapper.unwrap(wrapped_key, sha256), sha256, wrapped_key)
+
+
+def is_in_pieces(wrapped_key: bytes) -> bool:
+    """Whether the content behind this key is kept in pieces."""
+    return wrapped_key.startswith(_IN_PIECES)
+
+
+def _piece_nonce(number: int) -> bytes:
+    return number.to_bytes(_NONCE_BYTES, "big")
+
 
 def create_master_key(path: Path) -> None:
     """Make a new master key at `path`, for its owner only, durably. Raises `FileExistsError`: none is ever replaced."""
@@ -153,3 +209,8 @@ def _load(path: Path) -> bytes:
 def _key_id(master_key: bytes) -> bytes:
     """A name for a master key that tells nothing about it."""
     return hashlib.sha256(b"motcua master key\x00" + master_key).digest()[:_KEY_ID_BYTES]
+
+
+def master_key_of(wrapped_key: bytes) -> str:
+    """The name of the master key that wrapped a key (16 hex digits); it tells nothing about either."""
+    return wrapped_key[len(_VERSION) : len(_VERSION) + _KEY_ID_BYTES].hex()

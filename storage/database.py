@@ -62,6 +62,12 @@ class DatabaseAway(Exception):
     """
 
 
+_LIMITS = f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'; SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'"
+_INSERT_OF_A_ROW = re.compile(
+    r"(?P<into>INSERT INTO \w+ \([\w, ]+\) VALUES )\((?P<row>(?::\w+(?:, )?)+)\)(?P<after>[^:%]*)"
+)
+# A statement of PostgreSQL's takes so many values (its protocol counts them in 16 bits).
+PARAMETERS_MAX = 65_535
 _NAME = re.compile(r"(?<!:):(\w+)")
 
 
@@ -74,6 +80,7 @@ class Statement:
 
     def __init__(self, sql: str) -> None:
         self.sql = {"sqlite": sql, "postgresql": _NAME.sub(r"%(\1)s", sql.replace("%", "%%"))}
+        self._insert = _INSERT_OF_A_ROW.fullmatch(sql)
 
     def __call__(self, tx: sa.Connection, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Run it once and return its rows."""
@@ -82,8 +89,23 @@ class Statement:
 
     def many(self, tx: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
         """Run it for each row."""
-        if rows:
+        if not rows:
+            return
+        if self._insert is not None and tx.dialect.name == "postgresql":
+            self._insert_together(tx, rows)
+        else:
             _driver(tx).cursor().executemany(self.sql[tx.dialect.name], rows)
+
+    def _insert_together(self, tx: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
+        """One statement for all rows: a server reads and plans each that it is sent."""
+        assert self._insert is not None
+        into, names, after = self._insert["into"], _NAME.findall(self._insert["row"]), self._insert["after"]
+        row = f"({', '.join(['%s'] * len(names))})"
+        at_once_max = PARAMETERS_MAX // len(names)
+        for start in range(0, len(rows), at_once_max):
+            some = rows[start : start + at_once_max]
+            values = [one[name] for one in some for name in names]
+            _driver(tx).execute(f"{into}{', '.join([row] * len(some))}{after}", values)
 
 
 def _driver(tx: sa.Connection) -> Any:
@@ -98,9 +120,10 @@ class Database:
         self.dialect = engine.dialect.name
         self.inline = self.dialect == "sqlite"
         self._turnstile = turnstile
-        self._lookers = _Lookers(engine.url.database or "") if self.inline else None
+        self._lookers: _Lookers | _ServerLookers = (
+            _Lookers(engine.url.database or "") if self.inline else _ServerLookers(engine)
+        )
         self._errors = _errors_of(self.dialect)
-        self._autocommitting = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
@@ -122,15 +145,8 @@ class Database:
 
     def look(self, statement: Statement, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Run one reading statement by itself: what the hot path asks before it judges. Raises `DatabaseAway`."""
-        if self._lookers is not None:
-            try:
-                return self._lookers.mine().execute(statement.sql["sqlite"], values).fetchall()
-            except sqlite3.Error as error:
-                if _is_away(error):
-                    raise DatabaseAway(_reason(error)) from error
-                raise
-        with self._translated(), self._autocommitting.connect() as tx:
-            return statement(tx, values)
+        with self._translated():
+            return self._lookers.ask(statement.sql[self.dialect], values)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -147,10 +163,53 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
-        if self._lookers is not None:
-            self._lookers.close()
+        self._lookers.close()
         if self._turnstile is not None:
             self._turnstile.close()
+
+
+class _ServerLookers:
+    """Connections to a server that only read, each statement by itself, one for each thread and kept open.
+
+    Fetching one from the pool, and giving it back as it was, takes more time than the look.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._local = threading.local()
+        self._opened: list[Any] = []
+
+    def ask(self, sql: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        connection = getattr(self._local, "connection", None) or self._connect()
+        try:
+            rows: list[tuple[Any, ...]] = connection.execute(sql, values).fetchall()
+        except Exception:
+            if not connection.closed:
+                raise
+        else:
+            return rows
+        # The server ended it, or another server took its place: a look may be had twice. What lies in the pool ended
+        # with it.
+        self._engine.dispose()
+        again: list[tuple[Any, ...]] = self._connect().execute(sql, values).fetchall()
+        return again
+
+    def _connect(self) -> Any:
+        pooled = self._engine.raw_connection()
+        connection = pooled.driver_connection
+        pooled.detach()
+        assert connection is not None
+        connection.autocommit = True
+        self._opened = [one for one in self._opened if not one.closed]
+        self._opened.append(connection)
+        self._local.connection = connection
+        return connection
+
+    def close(self) -> None:
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self._local = threading.local()
 
 
 def _errors_of(dialect: str) -> tuple[type[Exception], ...]:
@@ -222,7 +281,10 @@ class _Lookers:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
 
-    def mine(self) -> sqlite3.Connection:
+    def ask(self, sql: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        return self._mine().execute(sql, values).fetchall()
+
+    def _mine(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(
@@ -270,7 +332,9 @@ def _open_sqlite(target: sa.URL) -> Database:
     def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         # The driver's own BEGIN is late and deferred; we say ourselves when a transaction starts.
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        # What is deleted or replaced is overwritten with zeros: the key to an erased dossier must not stay behind.
+        pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY", "secure_delete=ON")
+        for pragma in pragmas:
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
@@ -284,13 +348,14 @@ def _open_sqlite(target: sa.URL) -> Database:
 
 
 def _open_postgresql(target: sa.URL) -> Database:
-    limits = f"-c lock_timeout={TURN_TIMEOUT_S}s -c statement_timeout={STATEMENT_TIMEOUT_S}s"
     engine = sa.create_engine(
         target.set(drivername="postgresql+psycopg"),
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": limits,
             "application_name": "motcua",
+            # A pooler between us and the server may give every transaction another session, which knows no statement
+            # that was prepared in an earlier one.
+            "prepare_threshold": None,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 2,
@@ -300,4 +365,10 @@ def _open_postgresql(target: sa.URL) -> Database:
         pool_timeout=TURN_TIMEOUT_S,
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "begin")
+    def _limit(connection: sa.Connection) -> None:
+        # For this transaction alone: what is set for a session would be lost, or another's, behind a pooler.
+        connection.exec_driver_sql(_LIMITS)
+
     return Database(engine, None)

@@ -32,7 +32,8 @@ class Dossier(Struct, frozen=True, kw_only=True):
     `statement` is the signed receipt (or, for a refused one, the signed notice), kept to the byte. `report` is the
     verdicts and findings as JSON. A dossier refused at once has no place in the vault: its bytes were not kept. One
     that was received and had to wait for its judgement holds a receipt, and, when it has been judged, `judgement`: the
-    second signed statement, which names the receipt.
+    second signed statement, which names the receipt. Once erased, it has no key, and its report and whatever quotes
+    persons are gone.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Dossier(Struct, frozen=True, kw_only=True):
     judgement_number: str | None = None
     judgement: str | None = None
     judged_at_us: int | None = None
+    erased_at_us: int | None = None
 
 
 class Part(Struct, frozen=True, kw_only=True):

@@ -100,10 +100,13 @@ _UNTOLD = sa.text(
 
 
 def keep(tx: sa.Connection, proofs: Iterable[Proof], now_us: int) -> None:
-    """Keep proofs that are not kept yet."""
+    """Keep proofs that are not kept yet; in one order, so that no two who keep the same wait for each other."""
     _KEEP.many(
         tx,
-        [{"sha256": one.sha256, "kind": one.kind, "content": one.content, "kept_at_us": now_us} for one in proofs],
+        [
+            {"sha256": one.sha256, "kind": one.kind, "content": one.content, "kept_at_us": now_us}
+            for one in sorted(proofs, key=lambda proof: proof.sha256)
+        ],
     )
 
 

@@ -2,13 +2,19 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from gateway.settle import Stores
+from signing.keyring import Keyring
+from signing.seal import create_seal_key
 from storage import journal, work
+from storage.cipher import Cipher, create_master_key
 from storage.database import Database, open_database
 from storage.migrations import migrate
+from storage.vaults import open_vault
 
 ENGINES = ("sqlite", "postgresql")
 
@@ -33,6 +39,21 @@ def database(database_url: str) -> Iterator[Database]:
     migrate(opened)
     yield opened
     opened.close()
+
+
+def stores_on(database: Database, folder: Path) -> Stores:
+    """Stores on that database, with a vault and keys of their own in the folder."""
+    if not (folder / "master.key").exists():
+        create_master_key(folder / "master.key")
+        create_seal_key(folder / "seal.pem")
+        (folder / "vault").mkdir()
+    return Stores(
+        database=database,
+        vault=open_vault(f"file:{folder / 'vault'}"),
+        cipher=Cipher.load(folder / "master.key"),
+        seal=Keyring.open(folder / "seal-keys.json", folder / "seal.pem", datetime(2026, 1, 1, tzinfo=UTC)),
+        gateway_unit="G00.01",
+    )
 
 
 def a_dossier(name: str, seq: int, **changes: object) -> journal.Dossier:

@@ -9,7 +9,7 @@ import errno
 import hashlib
 import re
 import tempfile
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
 
 from msgspec import Struct
 
@@ -53,6 +53,12 @@ class Limits(Struct, frozen=True, kw_only=True):
     idle_s: float
     bytes_per_s_min: int
 
+    def patience_ends_at(self, now_s: float, started_s: float, size_bytes: int) -> float:
+        """When to give up a sender of whom so much has come: silence is borne for a while, a steady trickle only as
+        long as it keeps to the slowest rate.
+        """
+        return min(now_s + self.idle_s, started_s + self.idle_s + size_bytes / self.bytes_per_s_min)
+
 
 class Body:
     """A body that arrived whole. A large one waits in a file without a name until `content` is asked for."""
@@ -71,6 +77,12 @@ class Body:
         if not self._spool.used and len(self._chunks) == 1:
             return self._chunks[0]
         return self._spool.read() + b"".join(self._chunks)
+
+    def file(self) -> BinaryIO:
+        """Its bytes in a file that ends with the spool: for a body too large for memory. Raises `SpoolFull`."""
+        self._spool.write(self._chunks)
+        self._chunks.clear()
+        return self._spool.file()
 
 
 class _Hash(Protocol):
@@ -112,9 +124,7 @@ async def read_body(
                 if size > MEMORY_BYTES_MAX:
                     spool.write(chunks)
                     chunks.clear()
-                # Silence is borne for a while; a steady trickle only as long as it keeps to the slowest rate.
-                end = started + limits.idle_s + size / limits.bytes_per_s_min
-                patience.reschedule(min(loop.time() + limits.idle_s, end))
+                patience.reschedule(limits.patience_ends_at(loop.time(), started, size))
     except TimeoutError:
         raise SenderSlow(f"{size} bytes arrived in {loop.time() - started:.0f} s.") from None
     found = [one.digest() for one in hashes]
@@ -157,6 +167,12 @@ class Spool:
         self._file.seek(0)
         content: bytes = self._file.read()
         return content
+
+    def file(self) -> BinaryIO:
+        """The file itself, at its beginning."""
+        file: BinaryIO = self._file
+        file.seek(0)
+        return file
 
     def __enter__(self) -> Self:
         return self

@@ -18,9 +18,10 @@ from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecuritySch
 from msgspec import Struct
 
 from gateway import report
-from gateway.api import anyone, oauth, office, procedures_shown, submit, views
-from gateway.api.described_doors import AUDIENCES, BEHIND, DOORS, Door, Said, bytes_of
+from gateway.api import anyone, log, oauth, office, papers, procedures_shown, submit, submit_upload, uploads, views
+from gateway.api.described_doors import AUDIENCES, BEHIND, DOORS
 from gateway.api.described_page import page
+from gateway.api.described_shapes import Door, Said, bytes_of
 from gateway.api.described_words import HEADERS, MEANINGS, PARAMETERS
 from gateway.api.problems import KINDS, MEDIA_TYPE, Problem, RefusedDossier
 from gateway.callers import ROLES
@@ -222,13 +223,20 @@ def _make_whole(schema: Json) -> None:
 def _body(kind: str, body_bytes_max: int) -> Json:
     if kind == "token":
         return {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": _TOKEN_FORM}}}
+    if kind == "part":
+        told = _both("Các byte của phần này", "the bytes of this part")
+        return {"required": False, "description": told, "content": {uploads.PART: {"schema": bytes_of(uploads.PART)}}}
     most = f"{body_bytes_max} byte" if body_bytes_max % _MIB else f"{body_bytes_max // _MIB} MiB"
     told = _both(
-        f"Các byte của phong bì Hoso đã ký, đúng như đã ký; tối đa {most}",
-        f"the bytes of the signed envelope, just as they were signed; {most} at most",
+        f"Các byte của phong bì Hoso đã ký, đúng như đã ký; tối đa {most} (gói ASiC-E: đến Tus-Max-Size của "
+        "/v1/uploads)",
+        f"the bytes of the signed envelope, just as they were signed; {most} at most (an ASiC-E container: up to the "
+        "Tus-Max-Size of /v1/uploads)",
     )
-    media_types = [name.decode() for name in submit.MEDIA_TYPES]
-    return {"required": True, "description": told, "content": {one: {"schema": bytes_of(one)} for one in media_types}}
+    content: Json = {name.decode(): {"schema": bytes_of(name.decode())} for name in submit.MEDIA_TYPES}
+    if kind == "dossier-or-upload":
+        content[submit_upload.JSON.decode()] = {"schema": _ref("schemas", "UploadNamed")}
+    return {"required": True, "description": told, "content": content}
 
 
 def _answer(said: Said) -> Json:
@@ -294,11 +302,11 @@ def _schemas(generated: Json) -> Json:
     """The structs' own schemas, with their docstrings; what is no struct as the framework saw it."""
     structs = {
         name: kind
-        for module in (anyone, oauth, office, procedures_shown, submit, views)
+        for module in (anyone, log, oauth, office, papers, procedures_shown, submit, submit_upload, uploads, views)
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, Struct)
     }
-    named = {_named(said.schema) for door in DOORS.values() for said in door.answers.values()}
+    named = {_named(said.schema) for door in DOORS.values() for said in door.answers.values()} | {"UploadNamed"}
     wanted = [structs[name] for name in sorted((named | generated.keys()) & structs.keys())]
     _, written = msgspec.json.schema_components(
         [*wanted, Problem, _with_hints(RefusedDossier)], ref_template="#/components/schemas/{name}"

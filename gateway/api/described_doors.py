@@ -5,44 +5,11 @@ The key of a door is the name of its handler.
 
 from __future__ import annotations
 
-from typing import Any, Literal
-
-from msgspec import Struct
-
+from gateway.api.described_evidence import EVIDENCE_DOORS
+from gateway.api.described_log import LOG_DOORS
+from gateway.api.described_shapes import Door, Json, Said, Words, bytes_of, kept_a_while
+from gateway.api.described_uploads import UPLOAD_DOORS
 from gateway.callers import Role
-
-Words = tuple[str, str]
-Json = dict[str, Any]
-
-
-class Said(Struct, frozen=True, kw_only=True):
-    """One answer that is no problem: its words (Vietnamese, English), the schema's name or the schema ("": no body),
-    the headers. `or_as` are media types in which the same can be had by `Accept`.
-    """
-
-    words: Words
-    schema: str | Json
-    media_type: str = "application/json"
-    headers: tuple[str, ...] = ()
-    or_as: tuple[str, ...] = ()
-
-
-class Door(Struct, frozen=True, kw_only=True):
-    """One door. Without roles it is open to anyone. `answers` stand for those that the framework cannot see; `en` and
-    `told_en` are needed where no handler of its own tells them.
-    """
-
-    audience: str
-    vi: str = ""
-    told_vi: str = ""
-    en: str = ""
-    told_en: str = ""
-    roles: tuple[Role, ...] = ()
-    body: Literal["", "dossier", "token"] = ""
-    parameters: tuple[str, ...] = ()
-    answers: dict[int, Said] = {}
-    problems: tuple[str, ...] = ()
-
 
 AUDIENCES: dict[str, Words] = {
     "access": ("Xác thực", "Access"),
@@ -67,6 +34,10 @@ _RATE = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 _RECEIVED_HEADERS = ("Location", "X-Correlation-Id", *_RATE)
 _NO_STORE = ("Cache-Control", "Pragma")
 _PRINTED = ("Cache-Control",)
+_READING = ("why", "Reading-Reason")
+_READ = ("X-Correlation-Id",)
+_OF_CONTENT = ("Accept-Ranges", "ETag", "Repr-Digest")
+_CONTAINER = "application/vnd.etsi.asic-e+zip"
 _WELL: Json = {
     "type": "object",
     "properties": {"ready": {"const": True}, "committed": {"type": "integer", "minimum": 0}},
@@ -77,21 +48,6 @@ _UNWELL: Json = {
     "properties": {"ready": {"const": False}, "away": {"type": "string"}},
     "required": ["ready", "away"],
 }
-
-
-def bytes_of(media_type: str) -> Json:
-    """Bytes that are no JSON."""
-    return {"type": "string", "format": "binary", "contentMediaType": media_type}
-
-
-def kept_a_while(words: Words, schema: str | Json, media_type: str = "application/json") -> dict[int, Said]:
-    """The answers of a door whose body may be kept: the body, or 304 for who holds it still (RFC 9110 §15.4.5)."""
-    headers = ("ETag", "Cache-Control")
-    held = ("Bản đã lưu vẫn đúng", "what you hold is still right")
-    return {
-        200: Said(words=words, schema=schema, media_type=media_type, headers=headers),
-        304: Said(words=held, schema="", headers=headers),
-    }
 
 
 # Doors that share a handler with another, by its name: the endings of their paths, and their own names.
@@ -124,9 +80,10 @@ DOORS: dict[str, Door] = {
         },
     ),
     "submit_dossier": Door(
-        audience="employer", roles=_SENDERS, body="dossier", parameters=("batch", "Content-Digest"),
+        audience="employer", roles=_SENDERS, body="dossier-or-upload", parameters=("batch", "Content-Digest"),
         vi="Nộp hồ sơ đã ký",
-        told_vi="Gửi đúng các byte của phong bì đã ký. Nhận được thì có biên nhận; gửi lại chính các byte đó thì được "
+        told_vi="Gửi đúng các byte của phong bì đã ký, hoặc nêu lượt tải lên chứa các byte ấy. "
+        "Nhận được thì có biên nhận; gửi lại chính các byte đó thì được "
         "đúng biên nhận cũ; bị từ chối thì mọi lỗi được nêu trong một lần, kèm thông báo mang chữ ký của cổng. "
         "Lúc nào gửi lại cũng an toàn.",
         answers={
@@ -143,7 +100,10 @@ DOORS: dict[str, Door] = {
                 schema="Received", headers=_RECEIVED_HEADERS,
             ),
         },
-        problems=(*_OF_A_BODY, "not-your-unit", "malformed", "signature-refused", "findings", "store-away"),
+        problems=(
+            *_OF_A_BODY, "not-your-unit", "malformed", "signature-refused", "findings", "store-away", "not-found",
+            "upload-incomplete", "upload-elsewhere", "upload-busy",
+        ),
     ),
     "check_dossier": Door(
         audience="employer", roles=_SENDERS, body="dossier", parameters=("Content-Digest",),
@@ -179,68 +139,102 @@ DOORS: dict[str, Door] = {
         told_vi="Trạng thái, kết luận về chữ ký, thành phần, lỗi, và biên nhận đúng như khi cấp.",
     ),
     "show_receipt": Door(
-        audience="parties", roles=_PARTIES, problems=("not-found",),
+        audience="parties", roles=_PARTIES, problems=("not-found", "content-erased"),
         vi="Biên nhận",
         told_vi="JWS dạng gọn (RFC 7515), đúng từng byte như khi cấp; kiểm bằng khoá tại /v1/keys.",
     ),
     "show_judgement": Door(
-        audience="parties", roles=_PARTIES, problems=("not-found",),
+        audience="parties", roles=_PARTIES, problems=("not-found", "content-erased"),
         vi="Kết luận về hồ sơ phải chờ",
         told_vi="JWS dạng gọn, nêu số và mã băm của biên nhận; 404 với hồ sơ được kết luận ngay khi nhận.",
     ),
     "show_validation": Door(
-        audience="parties", roles=_PARTIES, problems=("not-found",),
+        audience="parties", roles=_PARTIES, problems=("not-found", "content-erased"),
         vi="Báo cáo kiểm tra chữ ký (JSON)",
         told_vi="Mọi điều đã xét ở từng chữ ký và căn cứ của nó: thuật toán, mã băm, chuỗi chứng thư, dữ liệu thu hồi "
         "(tuổi, nguồn), các thời điểm, chính sách theo SHA-256. Hỏi lúc nào cũng như nhau.",
         answers={200: Said(words=("Báo cáo, bản 1", "the report, version 1"), schema={"type": "object"})},
     ),
     "show_validation_xml": Door(
-        audience="parties", roles=_PARTIES, problems=("not-found",),
+        audience="parties", roles=_PARTIES, problems=("not-found", "content-erased"),
         vi="Báo cáo kiểm tra chữ ký theo ETSI TS 119 102-2",
         told_vi="Cùng nội dung, dạng XML, kèm chứng thư số và dữ liệu thu hồi.",
     ),
     "show_proof": Door(
-        audience="parties", roles=_PARTIES, problems=("not-found",),
+        audience="parties", roles=_PARTIES, problems=("not-found", "content-erased"),
         vi="Một căn cứ của báo cáo",
         told_vi="Đúng các byte (DER) của chứng thư số, CRL, trả lời OCSP hoặc dấu thời gian mà báo cáo nêu.",
     ),
     "show_content": Door(
-        audience="parties", roles=("employer", "ivan", "office"),
+        audience="parties", roles=("employer", "ivan", "office"), parameters=(*_READING, "Range", "If-Range"),
         vi="Các byte đã nhận",
-        told_vi="Đúng các byte đã nhận, đã lưu và đã cấp biên nhận; `Content-Digest` là của chính các byte này.",
+        told_vi="Đúng các byte đã nhận, đã lưu và đã cấp biên nhận, cả hồ sơ hoặc một khoảng (`Range`). `Repr-Digest` "
+        "là của cả hồ sơ, `Content-Digest` của phần được gửi khi gửi cả hồ sơ.",
         answers={
             200: Said(
                 words=("Các byte của hồ sơ", "the dossier's bytes"), schema=bytes_of("application/xml"),
-                media_type="application/xml", headers=("Content-Digest",),
-            )
+                media_type="application/xml", or_as=(_CONTAINER,), headers=("Content-Digest", *_OF_CONTENT, *_READ),
+            ),
+            206: Said(
+                words=("Khoảng được hỏi", "the range that was asked for"), schema=bytes_of("application/xml"),
+                media_type="application/xml", or_as=(_CONTAINER,), headers=("Content-Range", *_OF_CONTENT, *_READ),
+            ),
         },
-        problems=("not-found", "content-unreadable", "store-away"),
+        problems=("not-found", "content-erased", "content-unreadable", "store-away", "range-not-satisfiable"),
     ),
     "show_paper": Door(
-        audience="parties", roles=("employer", "ivan", "office"),
+        audience="parties", roles=("employer", "ivan", "office"), parameters=_READING,
         vi="Tờ khai như trên giấy",
         told_vi="Tờ khai có số thứ tự ấy trong hồ sơ (0: chính tài liệu, khi không có phong bì), dạng HTML không tải "
         "gì từ ngoài, hoặc PDF theo `Accept`; kèm người ký và thời điểm tiếp nhận.",
         answers={
             200: Said(
                 words=("Tờ khai", "the form"), schema={"type": "string"}, media_type="text/html",
-                or_as=("application/pdf",), headers=_PRINTED,
+                or_as=("application/pdf",), headers=(*_PRINTED, *_READ),
             )
         },
-        problems=("not-found", "too-long-for-pdf", "content-unreadable", "store-away"),
+        problems=("not-found", "content-erased", "too-long-for-pdf", "content-unreadable", "store-away"),
     ),
     "show_paper_pdf": Door(
-        audience="parties", roles=("employer", "ivan", "office"),
+        audience="parties", roles=("employer", "ivan", "office"), parameters=_READING,
         vi="Tờ khai như trên giấy, dạng PDF", en="A form as its paper looks, as PDF",
         told_vi="Cùng nội dung, PDF/A để in và lưu.", told_en="The same as PDF/A, to print and to keep.",
         answers={
             200: Said(
                 words=("Tờ khai", "the form"), schema=bytes_of("application/pdf"), media_type="application/pdf",
-                headers=_PRINTED,
+                headers=(*_PRINTED, *_READ),
             )
         },
-        problems=("not-found", "too-long-for-pdf", "content-unreadable", "store-away"),
+        problems=("not-found", "content-erased", "too-long-for-pdf", "content-unreadable", "store-away"),
+    ),
+    "show_receipt_pdf": Door(
+        audience="parties", roles=("employer", "ivan", "office"), parameters=_READING,
+        vi="Thông báo tiếp nhận để in",
+        told_vi="Biên nhận, hoặc thông báo không tiếp nhận, dạng PDF/A có mã QR. Lập khi được hỏi lần đầu, về sau luôn "
+        "đúng các byte ấy. Hồ sơ phải chờ kết luận có hai bản: `paper=1` của biên nhận, `2` kèm kết luận.",
+        answers={
+            200: Said(
+                words=("Thông báo", "the notice"), schema=bytes_of("application/pdf"), media_type="application/pdf",
+                headers=("Content-Digest", *_PRINTED, *_READ),
+            )
+        },
+        problems=("not-found", "content-erased", "too-long-for-pdf", "content-unreadable", "store-away", "store-full"),
+    ),
+    "list_readings": Door(
+        audience="parties", roles=("employer", "ivan", "office"), problems=("not-found",),
+        vi="Ai đã xem hồ sơ",
+        told_vi="Mỗi lần nội dung hồ sơ được đưa ra: cho tài khoản nào, lúc nào, phần nào, vì sao; theo thứ tự ghi, "
+        "sau số `after`. Cơ quan chỉ thấy các lần xem của chính mình.",
+    ),
+    "check_paper": Door(
+        audience="anyone", problems=("not-found",),
+        vi="Bản in này có thật không?",
+        told_vi="Nơi mã QR trên bản in dẫn tới: cổng đã ký những gì dưới số ấy, và hồ sơ đang ở đâu. `key` chỉ có "
+        "trong mã QR; sai thì như không có. HTML hoặc JSON theo `Accept`; không nêu tên người nào.",
+        answers={
+            200: Said(words=("Điều đã ký", "what was signed"), schema="StatementShown", headers=_PRINTED,
+                      or_as=("text/html",))
+        },
     ),
     "dossier_events": Door(
         audience="parties", roles=_PARTIES, problems=("not-found",),
@@ -284,6 +278,25 @@ DOORS: dict[str, Door] = {
         audience="operator", roles=("operator",),
         vi="Giao lại việc đã hỏng",
         told_vi="Khi nguyên nhân đã được khắc phục: việc rời danh sách hỏng và cảnh báo được đóng.",
+    ),
+    "list_closings": Door(
+        audience="operator", roles=("operator",),
+        vi="Các kỳ khóa sổ đối chiếu",
+        told_vi="Mỗi giờ một kỳ, có chữ ký của cổng: đầu kỳ, vào, ra, cuối kỳ của từng loại; trang sau hỏi bằng "
+        "`after=next`.",
+    ),
+    "show_closing": Door(
+        audience="operator", roles=("operator",), problems=("not-found",),
+        vi="Một kỳ khóa sổ, đầy đủ",
+        told_vi="Văn bản có chữ ký, và các dòng mà văn bản nêu mã băm: loại, kênh, cơ quan, đầu kỳ, vào, ra, cuối kỳ.",
+    ),
+    "prove_absence": Door(
+        audience="employer", roles=_SENDERS,
+        problems=("bad-request", "not-your-unit", "was-received", "not-closed-yet", "absence-unprovable"),
+        vi="Chứng minh không tiếp nhận",
+        told_vi="Bằng chứng rằng trong các kỳ đã khóa sổ không có nội dung này (`sha256`), hoặc không có hồ sơ của đơn "
+        "vị, thủ tục và kỳ này. Chỉ cấp cho bên được nêu. Kiểm được ngoại tuyến bằng `motcua verify-absence`; điều "
+        "không thể chứng minh được nói rõ trong câu trả lời.",
     ),
     "health": Door(
         audience="operator", vi="Tiến trình còn sống?", told_vi="Không nói gì về kho và cơ sở dữ liệu.",
@@ -363,3 +376,6 @@ DOORS: dict[str, Door] = {
         told_vi="Trang mà `type` của lỗi trỏ tới.",
     ),
 }  # fmt: skip
+DOORS |= UPLOAD_DOORS
+DOORS |= LOG_DOORS
+DOORS |= EVIDENCE_DOORS

@@ -1,7 +1,5 @@
 """The parties' doors: what they sent, what became of it, the receipt again, the very bytes."""
 
-import base64
-import hashlib
 import math
 from datetime import date
 from typing import Annotated, Any
@@ -13,18 +11,20 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from gateway.api import views
 from gateway.api.caller import require, scope_of
+from gateway.api.content import Outgoing
 from gateway.api.problems import Refused
 from gateway.api.submit import check, checked, submit
 from gateway.callers import Caller
 from gateway.clock import VIETNAM, from_us
+from gateway.contents import Content, ContentErased, open_content
 from gateway.house import House
 from gateway.notice import notice
 from gateway.printing import NothingToPrint, page_of
+from gateway.reading import record_reading
 from gateway.report import Language
 from gateway.states import State
 from schemas import printed, printed_html
 from storage import journal
-from storage.vault import ContentMissing, Place
 
 PDF = "application/pdf"
 # What is made for people loads and runs nothing, and stays nowhere: it is about persons.
@@ -117,20 +117,31 @@ async def show_receipt(
 ) -> Response[str]:
     """The compact JWS, byte for byte as it was first given."""
     found = await _dossier(house, caller, dossier)
+    if not found.statement:
+        # A notice that quoted findings, of a dossier that was erased; the tombstone names its digest.
+        raise ContentErased(found.id)
     return Response(found.statement, media_type="application/jose")
 
 
 @get("/v1/dossiers/{dossier:str}/content", summary="The very bytes received")
 async def show_content(
-    dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
-) -> Response[bytes]:
-    """The bytes that were received, kept and receipted; `Content-Digest` is of these bytes."""
+    request: Request[Any, Any, Any],
+    dossier: FromPath[str],
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
+    why: NamedDependency[str],
+) -> Response[Any]:
+    """The bytes that were received, kept and receipted, streamed; all of them, or one `Range`. `Repr-Digest` is of all,
+    `Content-Digest` of what the answer carries when that is all.
+    """
     # The parties alone: an operator keeps the gateway, and has no business with what is in the dossiers.
     require(caller, "employer", "ivan", "office")
     found = await _dossier(house, caller, dossier)
-    content = await house.run_apart(_content, house, found)
-    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-    return Response(content, media_type=found.media_type, headers={"content-digest": f"sha-256=:{digest}:"})
+    outgoing = Outgoing(house, request, await house.run_apart(_content, house, found), found.media_type)
+    await outgoing.prepare()
+    if not outgoing.carries_content:
+        return outgoing.answer()
+    return outgoing.answer(await record_reading(house, caller, found.id, "content", why))
 
 
 @get("/v1/dossiers/{dossier:str}/forms/{number:str}", summary="A form as its paper looks")
@@ -139,6 +150,7 @@ async def show_paper(
     number: FromPath[str],
     house: NamedDependency[House],
     caller: NamedDependency[Caller],
+    why: NamedDependency[str],
     request: Request[Any, Any, Any],
 ) -> Response[Any]:
     """The form with that number among the dossier's parts (0: the document itself, where it has no envelope), as HTML
@@ -150,15 +162,19 @@ async def show_paper(
         raise Refused("not-found")
     found = await _dossier(house, caller, dossier)
     content = await house.run_apart(_content, house, found)
+    held = await house.run_apart(content.in_hand)
     try:
-        page = await house.run_apart(page_of, found, content, int(digits), house.tables.catalogue)
+        page = await house.run_apart(page_of, found, held, int(digits), house.tables.catalogue)
     except NothingToPrint:
         raise Refused("not-found") from None
+    headers = PRINTED_HEADERS | {
+        "x-correlation-id": await record_reading(house, caller, found.id, f"forms/{int(digits)}", why)
+    }
     if number.endswith(".pdf") or request.accept.best_match([MediaType.HTML, PDF], MediaType.HTML) == PDF:
         sheets = await house.typeset(printed.pdf, [page], from_us(found.received_at_us), apart=True)
-        return Response(sheets, media_type=PDF, headers=PRINTED_HEADERS)
+        return Response(sheets, media_type=PDF, headers=headers)
     shown = await house.run_apart(printed_html.html, [page])
-    return Response(shown, media_type=MediaType.HTML, headers=PRINTED_HEADERS)
+    return Response(shown, media_type=MediaType.HTML, headers=headers)
 
 
 @get("/v1/dossiers/{dossier:str}/events", summary="What happened to one dossier")
@@ -249,13 +265,10 @@ async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossie
     return _found(await house.run(look))
 
 
-def _content(house: House, dossier: journal.Dossier) -> bytes:
-    if dossier.pack is None or dossier.pack_offset is None or dossier.pack_length is None:
+def _content(house: House, dossier: journal.Dossier) -> Content:
+    if dossier.pack is None:
         raise Refused("not-found", "refused bytes are not kept.")
-    if dossier.wrapped_key is None:
-        raise ContentMissing(dossier.id)
-    place = Place(dossier.pack, dossier.pack_offset, dossier.pack_length)
-    return house.stores.cipher.open(house.stores.vault.read(place), dossier.wrapped_key, dossier.sha256)
+    return open_content(house.stores, dossier)
 
 
 def _today(house: House) -> date:

@@ -47,10 +47,11 @@ class GivenBack(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Acknowledged(Struct, frozen=True):
-    """The office has the dossier."""
+    """The office has the dossier; `handover` is the signed statement of it (JWS), whose digest goes into the log."""
 
     dossier: str
     state: str
+    handover: str
 
 
 class Extended(Struct, frozen=True):
@@ -106,8 +107,8 @@ async def acknowledge(
 ) -> Acknowledged:
     """Say so when the digest of the fetched bytes is right. Safe to repeat; 409 when the lease has ended."""
     require(caller, "office")
-    dossier = await house.run(desk.acknowledge, house.database, lease, caller, house.clock.now())
-    return Acknowledged(dossier.id, dossier.state)
+    handed = await house.run(desk.acknowledge, house.stores, lease, caller, house.clock.now())
+    return Acknowledged(handed.dossier.id, handed.dossier.state, handed.statement)
 
 
 @post("/v1/leases/{lease:str}/extend", summary="Hold work longer", **_TAKES)

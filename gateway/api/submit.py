@@ -19,9 +19,10 @@ from gateway.api import views
 from gateway.api.body import Body, Spool, check_declared, read_body
 from gateway.api.caller import allowance_headers, identify, language_of, require
 from gateway.api.problems import Answer, Refused, RefusedDossier, answer_of, answer_with, problem_of
+from gateway.api.submit_upload import names_upload, submit_upload
 from gateway.clock import from_us, rfc3339
 from gateway.faults import log_fault
-from gateway.judge import ASIC_E, Filing, Submission
+from gateway.judge import ASIC_E, Filing, Spooled, Submission
 from gateway.report import (
     FindingShown,
     PaperShown,
@@ -33,6 +34,7 @@ from gateway.report import (
     shown_papers,
     shown_verdict,
 )
+from storage.pieces import WHOLE_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -62,23 +64,13 @@ async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], A
         caller, allowance = await identify(house, authorization, "business", house.clock.now())
         require(caller, "employer", "ivan")
         batch = _batch(scope["query_string"])
-        with Spool(house.spool) as spool, house.intake.arriving() as joined:
-            body = await receive_body(house, headers, receive, spool)
-            # (2) The line's clock is read once, when the dossier is wholly here: that is its time of receipt.
-            received_at = house.clock.now()
-            async with house.room_for(body.is_large):
-                submission = Submission(
-                    content=body.content(),
-                    sha256=body.sha256,
-                    submitter=caller.client,
-                    received_at=received_at,
-                    batch=batch,
-                    media_type=media_type_of(headers),
-                )
-                settled = await house.intake.receive(submission, caller, joined)
+        if names_upload(headers):
+            settled = await submit_upload(house, caller, headers, receive, batch)
+        else:
+            settled = await _receive(house, caller, headers, receive, batch)
         answer = _answer(settled, language, correlation)
         answer.headers.extend(allowance_headers(allowance))
-        _log(caller, answer.status, correlation, body)
+        _log(caller, answer.status, correlation, settled)
     except Exception as error:
         answer = answer_of(error, language, correlation)
         # A sender whose body was not read to its end cannot go on with this connection.
@@ -89,15 +81,41 @@ async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], A
     return answer
 
 
+async def _receive(
+    house: House,
+    caller: Caller,
+    headers: Mapping[bytes, bytes],
+    receive: Callable[[], Awaitable[Any]],
+    batch: int | None,
+) -> Settled:
+    """The dossier is the body."""
+    with Spool(house.spool) as spool, house.intake.arriving() as joined:
+        body = await receive_body(house, headers, receive, spool)
+        # (2) The line's clock is read once, when the dossier is wholly here: that is its time of receipt.
+        received_at = house.clock.now()
+        is_spooled = body.size_bytes > WHOLE_BYTES_MAX
+        async with house.room_for(body.is_large and not is_spooled):
+            submission = Submission(
+                content=b"" if is_spooled else body.content(),
+                spooled=Spooled(body.file(), body.size_bytes) if is_spooled else None,
+                sha256=body.sha256,
+                submitter=caller.client,
+                received_at=received_at,
+                batch=batch,
+                media_type=media_type_of(headers),
+            )
+            return await house.intake.receive(submission, caller, joined)
+
+
 async def receive_body(
     house: House, headers: Mapping[bytes, bytes], receive: Callable[[], Awaitable[Any]], spool: Spool
 ) -> Body:
     """The dossier's bytes. Raises what `api.body` raises, and 415."""
-    media_type_of(headers)
+    limits = house.container_limits if media_type_of(headers) == ASIC_E else house.limits
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Refused("media-type", "Content-Encoding.")
-    check_declared(headers.get(b"content-length"), house.limits)
-    return await read_body(receive, _text(headers.get(b"content-digest")), house.limits, spool)
+    check_declared(headers.get(b"content-length"), limits)
+    return await read_body(receive, _text(headers.get(b"content-digest")), limits, spool)
 
 
 def media_type_of(headers: Mapping[bytes, bytes]) -> str:
@@ -151,11 +169,11 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
 
 
-def _log(caller: Caller, status: int, correlation: str, body: Body) -> None:
+def _log(caller: Caller, status: int, correlation: str, settled: Settled) -> None:
     if _LOG.isEnabledFor(logging.INFO):
         _LOG.info(
             "submit status=%d correlation=%s client=%s sha256=%s size_bytes=%d",
-            status, correlation, caller.client, body.sha256.hex(), body.size_bytes,
+            status, correlation, caller.client, settled.dossier.sha256.hex(), settled.dossier.size_bytes,
         )  # fmt: skip
 
 
@@ -180,9 +198,11 @@ async def check(
     with Spool(house.spool) as spool:
         body = await receive_body(house, dict(scope["headers"]), receive, spool)
         received_at = house.clock.now()
-        async with house.room_for(body.is_large):
+        is_spooled = body.size_bytes > WHOLE_BYTES_MAX
+        async with house.room_for(body.is_large and not is_spooled):
             submission = Submission(
-                content=body.content(),
+                content=b"" if is_spooled else body.content(),
+                spooled=Spooled(body.file(), body.size_bytes) if is_spooled else None,
                 sha256=body.sha256,
                 submitter=caller.client,
                 received_at=received_at,

@@ -8,6 +8,7 @@ from gateway.api.caller import scope_of
 from gateway.api.problems import Refused
 from gateway.callers import Caller
 from gateway.clock import VIETNAM
+from gateway.contents import ContentErased
 from gateway.house import House
 from gateway.validation import NothingJudged, NotKept, Validation, proof_of, validation_of
 from storage import journal
@@ -44,7 +45,7 @@ async def show_proof(
     dossier: FromPath[str], sha256: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> Response[bytes]:
     """The very bytes (DER) of a certificate, CRL, OCSP response or time-stamp that the report names."""
-    found = await _dossier(house, caller, dossier)
+    found = _judged(await _dossier(house, caller, dossier))
     content = await house.run_apart(proof_of, house.database, found, sha256)
     if content is None:
         raise Refused("not-found")
@@ -59,17 +60,27 @@ async def show_judgement(
     found = await _dossier(house, caller, dossier)
     if found.judgement is None:
         raise Refused("not-found")
+    if not found.judgement:
+        # It quoted findings, and went with the content; the tombstone names its digest.
+        raise ContentErased(found.id)
     return Response(found.judgement, media_type="application/jose")
 
 
 async def _validation(house: House, caller: Caller, dossier: str, *, whole: bool = False) -> Validation:
-    found = await _dossier(house, caller, dossier)
+    found = _judged(await _dossier(house, caller, dossier))
     try:
         return await house.run_apart(validation_of, house.database, found, house.tables.policy, whole=whole)
     except NothingJudged:
         raise Refused("not-found") from None
     except NotKept:
         raise Refused("not-found", NOT_KEPT) from None
+
+
+def _judged(dossier: journal.Dossier) -> journal.Dossier:
+    """The dossier, whose report is there still. Raises `ContentErased`."""
+    if dossier.erased_at_us is not None:
+        raise ContentErased(dossier.id)
+    return dossier
 
 
 async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossier:

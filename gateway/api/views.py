@@ -74,6 +74,7 @@ class DossierShown(Struct, frozen=True, kw_only=True):
     receipt: str
     judgement_number: str | None
     judgement: str | None
+    erased_at: str | None
     channel: str
     media_type: str
     procedure: str
@@ -203,6 +204,7 @@ def dossier_shown(dossier: journal.Dossier, parts: Sequence[journal.Part], langu
         receipt=dossier.statement,
         judgement_number=dossier.judgement_number,
         judgement=dossier.judgement,
+        erased_at=_time_or_none(dossier.erased_at_us),
         channel=dossier.channel,
         media_type=dossier.media_type,
         procedure=dossier.procedure,

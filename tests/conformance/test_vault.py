@@ -2,183 +2,38 @@
 
 import itertools
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import msgspec
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError
 
 from storage import pack
 from storage.vault import ContentCorrupt, ContentMissing, Entry, Place, Vault, VaultAway, VaultUnfit
 from storage.vault_disk import DiskVault
 from storage.vault_s3 import S3Vault
 from storage.vaults import open_vault
-from tests.adversary import Fault, Store, adversary
+from tests.conformance.shelves import CheatingShelf, DiskShelf, Shelf
 from tests.storage.contents import entry, some_round
 
-if TYPE_CHECKING:
-    import boto3
-
 REPOSITORY = Path(__file__).parents[2]
-
-
-class Shelf:
-    """A place for vaults, and what can happen to it behind their back."""
-
-    url: str
-
-    def content(self, name: str) -> bytes:
-        raise NotImplementedError
-
-    def replace(self, name: str, content: bytes | None) -> None:
-        """Put other bytes in the place of a pack; None takes it away."""
-        raise NotImplementedError
-
-    def without_lists(self, vault: Vault) -> None:
-        raise NotImplementedError
-
-    @contextmanager
-    def away(self, vault: Vault) -> Iterator[None]:
-        raise NotImplementedError
-        yield
-
-
-class DiskShelf(Shelf):
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder, self.url, self.monkeypatch = folder, f"file:{folder}", monkeypatch
-
-    def content(self, name: str) -> bytes:
-        return (self.folder / name).read_bytes()
-
-    def replace(self, name: str, content: bytes | None) -> None:
-        if content is None:
-            (self.folder / name).unlink()
-        else:
-            (self.folder / name).write_bytes(content)
-
-    def without_lists(self, vault: Vault) -> None:
-        def forbidden(*_: object) -> None:
-            raise PermissionError
-
-        for name in ("listdir", "scandir"):
-            self.monkeypatch.setattr(os, name, forbidden)
-
-    @contextmanager
-    def away(self, vault: Vault) -> Iterator[None]:
-        def failing(_: int) -> None:
-            raise OSError(5, "Input/output error")
-
-        with self.monkeypatch.context() as patched:
-            patched.setattr(os, "fdatasync", failing)
-            yield
-
-
-class BucketShelf(Shelf):
-    """A bucket of SeaweedFS."""
-
-    def __init__(self, url: str, bucket: str, admin: "boto3.client") -> None:
-        self.url, self.bucket, self.admin = url, bucket, admin
-
-    def content(self, name: str) -> bytes:
-        with self.admin.get_object(Bucket=self.bucket, Key=f"packs/{name}")["Body"] as body:
-            return body.read()
-
-    def replace(self, name: str, content: bytes | None) -> None:
-        if content is None:
-            self.admin.delete_object(Bucket=self.bucket, Key=f"packs/{name}")
-        else:
-            self.admin.put_object(Bucket=self.bucket, Key=f"packs/{name}", Body=content)
-
-    def without_lists(self, vault: Vault) -> None:
-        assert isinstance(vault, S3Vault)
-        vault._client.meta.events.register("before-send.s3.ListObjectsV2", _cut)
-
-    @contextmanager
-    def away(self, vault: Vault) -> Iterator[None]:
-        assert isinstance(vault, S3Vault)
-        vault._client.meta.events.register("before-send.s3", _cut)
-        yield
-        vault._client.meta.events.unregister("before-send.s3", _cut)
-
-
-class CheatingShelf(Shelf):
-    """A store in which several conditional puts win, and which lists late."""
-
-    def __init__(self, store: Store, credentials: Path) -> None:
-        self.store = store
-        self.url = f"s3://packs/below/here?endpoint={store.url}&credentials={credentials}"
-
-    def content(self, name: str) -> bytes:
-        return self.store.content(f"below/here/packs/{name}")
-
-    def replace(self, name: str, content: bytes | None) -> None:
-        if content is None:
-            del self.store.objects[f"below/here/packs/{name}"]
-        else:
-            self.store.objects[f"below/here/packs/{name}"] = (content, 0.0)
-
-    def without_lists(self, vault: Vault) -> None:
-        self.store.faults.add(Fault.NO_LISTING)
-
-    @contextmanager
-    def away(self, vault: Vault) -> Iterator[None]:
-        self.store.faults |= {Fault.HANGS_UP, Fault.HANGS_UP_ON_READS}
-        yield
-        self.store.faults -= {Fault.HANGS_UP, Fault.HANGS_UP_ON_READS}
-
-
-def _cut(**_: object) -> None:
-    raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
-
-
-@pytest.fixture(params=["disk", "seaweedfs", "cheating"])
-def shelf(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    if request.param == "disk":
-        yield DiskShelf(tmp_path / "vault", monkeypatch)
-    elif request.param == "seaweedfs":
-        get = request.getfixturevalue
-        yield BucketShelf(get("s3_vault_url"), get("s3_bucket"), get("s3_admin"))
-    else:
-        credentials = tmp_path / "credentials"
-        credentials.touch(mode=0o600)
-        credentials.write_text("access\nsecret\n")
-        with adversary(Fault.SEVERAL_WINNERS, Fault.LATE_LISTING) as store:
-            yield CheatingShelf(store, credentials)
-
-
-@pytest.fixture
-def opened(shelf: Shelf) -> Iterator[Callable[[], Vault]]:
-    """Open one more vault on the same shelf."""
-    vaults: list[Vault] = []
-
-    def one_more() -> Vault:
-        vaults.append(open_vault(shelf.url))
-        return vaults[-1]
-
-    yield one_more
-    for vault in vaults:
-        vault.close()
-
-
-@pytest.fixture
-def vault(opened: Callable[[], Vault]) -> Vault:
-    return opened()
 
 
 def bodies(entries: list[Entry]) -> list[bytes]:
     return [one.body for one in entries]
 
 
+@pytest.mark.sentence(1)
 def test_a_round_that_was_acknowledged_survives_the_death_of_its_process(shelf: Shelf, vault: Vault) -> None:
     script = """
 import json, os, sys, msgspec
@@ -195,6 +50,7 @@ os.kill(os.getpid(), 9)
     assert [vault.read(place) for place in places] == bodies(some_round(1))
 
 
+@pytest.mark.sentence(2)
 def test_places_come_in_the_order_of_the_entries(vault: Vault) -> None:
     entries = some_round(1, *range(40))
     places = vault.put_many(entries)
@@ -202,11 +58,13 @@ def test_places_come_in_the_order_of_the_entries(vault: Vault) -> None:
     assert len({(place.pack, place.offset) for place in places}) == len(entries)
 
 
+@pytest.mark.sentence(2)
 def test_an_empty_round_gives_no_places_and_writes_nothing(vault: Vault) -> None:
     assert vault.put_many([]) == []
     assert list(vault.packs()) == []
 
 
+@pytest.mark.sentence(1)
 def test_a_large_round_is_kept_whole(vault: Vault) -> None:
     entries = some_round(1, *[3_000] * 400, 5_000_000)
     places = vault.put_many(entries)
@@ -215,6 +73,7 @@ def test_a_large_round_is_kept_whole(vault: Vault) -> None:
         assert vault.read(places[index]) == entries[index].body
 
 
+@pytest.mark.sentence(3)
 def test_when_the_store_is_away_nothing_is_promised_and_trying_again_is_safe(shelf: Shelf, vault: Vault) -> None:
     before = vault.put_many(some_round(1))
     with shelf.away(vault):
@@ -225,6 +84,7 @@ def test_when_the_store_is_away_nothing_is_promised_and_trying_again_is_safe(she
     assert [vault.read(place) for place in before + after] == bodies(some_round(1) + some_round(2))
 
 
+@pytest.mark.sentence(4)
 def test_putting_the_same_entries_again_leaves_every_place_good(opened: Callable[[], Vault]) -> None:
     vault = opened()
     places = [vault.put_many(some_round(1)), vault.put_many(some_round(1)), opened().put_many(some_round(1))]
@@ -232,12 +92,14 @@ def test_putting_the_same_entries_again_leaves_every_place_good(opened: Callable
         assert vault.read(place) == body
 
 
+@pytest.mark.sentence(5)
 def test_the_same_name_with_another_body_overwrites_nothing(vault: Vault) -> None:
     name = bytes(32)
     first, second = (vault.put_many([Entry(name, body)])[0] for body in (b"locked once", b"locked twice"))
     assert (vault.read(first), vault.read(second)) == (b"locked once", b"locked twice")
 
 
+@pytest.mark.sentence(5)
 def test_what_was_acknowledged_lies_unchanged_for_ever(shelf: Shelf, opened: Callable[[], Vault]) -> None:
     vault = opened()
     place = vault.put_many(some_round(1))[0]
@@ -248,6 +110,7 @@ def test_what_was_acknowledged_lies_unchanged_for_ever(shelf: Shelf, opened: Cal
     assert shelf.content(place.pack).startswith(written)
 
 
+@pytest.mark.sentence(6)
 def test_many_threads_put_and_read_at_once(vault: Vault) -> None:
     def put_and_read(number: int) -> bool:
         places = vault.put_many(some_round(number, 10, 2_000))
@@ -257,6 +120,7 @@ def test_many_threads_put_and_read_at_once(vault: Vault) -> None:
         assert all(pool.map(put_and_read, range(24)))
 
 
+@pytest.mark.sentence(6)
 def test_of_many_who_put_the_same_round_at_once_every_one_has_it(opened: Callable[[], Vault]) -> None:
     # A store that tells several of them that they won, and keeps only one, must not matter.
     vaults = [opened() for _ in range(4)]
@@ -271,11 +135,13 @@ def test_of_many_who_put_the_same_round_at_once_every_one_has_it(opened: Callabl
             assert [vaults[0].read(place) for place in places] == bodies(some_round(7))
 
 
+@pytest.mark.sentence(7)
 def test_another_vault_reads_at_once_what_was_put(opened: Callable[[], Vault]) -> None:
     places = opened().put_many(some_round(1))
     assert [opened().read(place) for place in places] == bodies(some_round(1))
 
 
+@pytest.mark.sentence(8)
 def test_not_one_damaged_byte_of_an_entry_is_given_out(shelf: Shelf, vault: Vault) -> None:
     place = vault.put_many([entry(b"locked")])[0]
     sound = shelf.content(place.pack)
@@ -289,15 +155,18 @@ def test_not_one_damaged_byte_of_an_entry_is_given_out(shelf: Shelf, vault: Vaul
     assert vault.read(place) == b"locked"
 
 
-@pytest.mark.parametrize("left", ["nothing", "the header", "half of the entry", "all but one byte"])
-def test_a_pack_cut_short_is_corrupt(shelf: Shelf, vault: Vault, left: str) -> None:
+@pytest.mark.sentence(8)
+def test_a_pack_cut_short_is_corrupt(shelf: Shelf, vault: Vault) -> None:
     place = vault.put_many([entry(b"locked")])[0]
-    lengths = {"nothing": 0, "the header": len(pack.HEADER), "half of the entry": 50, "all but one byte": -1}
-    shelf.replace(place.pack, shelf.content(place.pack)[: lengths[left]])
-    with pytest.raises(ContentCorrupt):
-        vault.read(place)
+    whole = shelf.content(place.pack)
+    # Nothing, the header, half of the entry, all but one byte.
+    for left in (0, len(pack.HEADER), 50, len(whole) - 1):
+        shelf.replace(place.pack, whole[:left])
+        with pytest.raises(ContentCorrupt):
+            vault.read(place)
 
 
+@pytest.mark.sentence(8)
 def test_a_place_that_is_no_entry_is_corrupt(vault: Vault) -> None:
     place = vault.put_many([entry(b"locked")] * 2)[0]
     for offset, length in [(place.offset + 1, place.length), (place.offset, place.length - 1), (place.offset, 1)]:
@@ -307,6 +176,7 @@ def test_a_place_that_is_no_entry_is_corrupt(vault: Vault) -> None:
         vault.read(Place(place.pack, place.offset, 2 * place.length))
 
 
+@pytest.mark.sentence(9)
 def test_a_pack_that_is_not_there_is_missing(shelf: Shelf, vault: Vault) -> None:
     place = vault.put_many(some_round(1))[0]
     shelf.replace(place.pack, None)
@@ -314,14 +184,18 @@ def test_a_pack_that_is_not_there_is_missing(shelf: Shelf, vault: Vault) -> None
         vault.read(place)
     with pytest.raises(ContentMissing):
         vault.raw(place.pack)
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", "../journal", "/etc/hostname", "x" * 64, "probe/x", "a\0b"])
-def test_a_name_that_no_pack_has_leads_nowhere(vault: Vault, name: str) -> None:
     with pytest.raises(ContentMissing):
-        vault.read(Place(name, 0, 100))
+        list(vault.raw_chunks(place.pack))
 
 
+@pytest.mark.sentence(9)
+def test_a_name_that_no_pack_has_leads_nowhere(vault: Vault) -> None:
+    for name in ("", ".", "..", "../journal", "/etc/hostname", "x" * 64, "probe/x", "a\0b"):
+        with pytest.raises(ContentMissing):
+            vault.read(Place(name, 0, 100))
+
+
+@pytest.mark.sentence(10)
 def test_neither_putting_nor_reading_asks_for_a_list(shelf: Shelf, vault: Vault) -> None:
     shelf.without_lists(vault)
     places = vault.put_many(some_round(1)) + vault.put_many(some_round(1)) + vault.put_many(some_round(2))
@@ -330,6 +204,7 @@ def test_neither_putting_nor_reading_asks_for_a_list(shelf: Shelf, vault: Vault)
         list(vault.packs())
 
 
+@pytest.mark.sentence(11)
 def test_names_and_places_can_be_found_again_from_the_packs_alone(opened: Callable[[], Vault]) -> None:
     vault = opened()
     rounds = [some_round(number, 900, 1, 35_000) for number in range(3)]
@@ -345,16 +220,17 @@ def test_names_and_places_can_be_found_again_from_the_packs_alone(opened: Callab
     found: dict[bytes, Place] = {}
     for name in names:
         scan = pack.scan(vault.raw(name))
+        assert b"".join(vault.raw_chunks(name)) == vault.raw(name)
         assert scan.gaps == ()
         found |= {one.sha256: Place(name, one.offset, one.length) for one in scan.found}
     assert found == known
 
 
+@pytest.mark.sentence(12)
 def test_a_store_that_keeps_the_contract_passes_the_probe_and_keeps_nothing_of_it(
     shelf: Shelf, opened: Callable[[], Vault]
 ) -> None:
     vault = opened()
-    vault.probe()
     vault.probe()
     assert list(vault.packs()) == []
     if isinstance(shelf, CheatingShelf):
@@ -363,6 +239,7 @@ def test_a_store_that_keeps_the_contract_passes_the_probe_and_keeps_nothing_of_i
         assert list(shelf.folder.iterdir()) == []
 
 
+@pytest.mark.sentence(12)
 def test_a_store_that_is_away_is_not_called_unfit(shelf: Shelf, vault: Vault) -> None:
     with shelf.away(vault):
         try:
@@ -375,6 +252,95 @@ def test_a_store_that_is_away_is_not_called_unfit(shelf: Shelf, vault: Vault) ->
             pytest.fail("the probe did not notice")
 
 
+@pytest.mark.sentence(13)
+def test_what_a_store_does_wrong_without_harm_is_marked(
+    shelf: Shelf, vault: Vault, record_property: Callable[[str, object], None]
+) -> None:
+    # A race is a matter of luck: who lets several win may, for once, have let only one.
+    for _ in range(5):
+        standing = vault.probe()
+        if set(standing.marks) == shelf.marks:
+            break
+    assert set(standing.marks) == shelf.marks
+    assert standing.winners >= 1
+    record_property("marked", ", ".join(standing.marks) or "nothing")
+
+
+@pytest.mark.sentence(13)
+@pytest.mark.parametrize("mode", ["COMPLIANCE", "GOVERNANCE"])
+def test_a_lock_that_is_asked_for_is_kept_or_the_store_is_unfit(
+    shelf: Shelf, mode: str, record_property: Callable[[str, object], None]
+) -> None:
+    if isinstance(shelf, DiskShelf):
+        with pytest.raises(ValueError, match="not the URL of a vault"):
+            open_vault(shelf.locking_url(mode))
+        record_property(f"{mode} lock", "none to be had")
+        return
+    with closing(open_vault(shelf.locking_url(mode))) as vault:
+        if not shelf.lockable:
+            with pytest.raises(VaultUnfit, match="lock") as unfit:
+                vault.probe()
+            record_property(f"{mode} lock", f"refused: {unfit.value}")
+            return
+        assert isinstance(vault, S3Vault)
+        standing = vault.probe()
+        assert standing.lock == f"{mode} 1"
+        assert ("lock-can-be-lifted" in standing.marks) is (mode == "GOVERNANCE")
+        _cannot_be_deleted(vault, mode)
+        marked = f", marked {', '.join(standing.marks)}" if standing.marks else ""
+        record_property(f"{mode} lock", f"proved{marked}")
+
+
+def _cannot_be_deleted(vault: S3Vault, mode: str) -> None:
+    """A pack that was put is locked for its day; a delete can only hide it, and putting it again brings it back."""
+    entries = some_round(1)
+    place = vault.put_many(entries)[0]
+    client: Any = vault._client
+    where = {"Bucket": vault._bucket.name, "Key": f"packs/{place.pack}"}
+    version = client.head_object(**where)["VersionId"]
+    kept = client.get_object_retention(**where, VersionId=version)["Retention"]
+    assert kept["Mode"] == mode
+    assert timedelta(hours=23) < kept["RetainUntilDate"] - vault._bucket.now() <= timedelta(days=1)
+    with pytest.raises(ClientError):
+        client.delete_object(**where, VersionId=version)
+    client.delete_object(**where)
+    with pytest.raises(ContentMissing, match="marker"):
+        vault.read(place)
+    assert [vault.read(one) for one in vault.put_many(entries)] == bodies(entries)
+
+
+@pytest.mark.sentence(14)
+def test_a_pack_of_any_vault_can_be_put_back_and_read_by_its_old_places(
+    shelf: Shelf, vault: Vault, tmp_path: Path
+) -> None:
+    entries = some_round(1)
+    with closing(DiskVault(tmp_path / "elsewhere")) as elsewhere:
+        places = elsewhere.put_many(entries)
+        name = vault.put_raw(places[0].pack, elsewhere.raw(places[0].pack))
+    assert [vault.read(Place(name, one.offset, one.length)) for one in places] == bodies(entries)
+    own = vault.put_many(some_round(2))
+    content = vault.raw(own[0].pack)
+    shelf.replace(own[0].pack, None)
+    assert vault.put_raw(own[0].pack, content) == own[0].pack
+    assert [vault.read(place) for place in own] == bodies(some_round(2))
+
+
+@pytest.mark.sentence(15)
+def test_a_pack_put_back_again_changes_nothing_and_overwrites_nothing(
+    shelf: Shelf, opened: Callable[[], Vault]
+) -> None:
+    vault = opened()
+    place = vault.put_many(some_round(1))[0]
+    content = vault.raw(place.pack)
+    assert [vault.put_raw(place.pack, content), opened().put_raw(place.pack, content)] == [place.pack] * 2
+    assert shelf.content(place.pack) == content
+    shelf.replace(place.pack, b"planted")
+    with pytest.raises(ContentCorrupt):
+        opened().put_raw(place.pack, content)
+    assert shelf.content(place.pack) == b"planted"
+
+
+@pytest.mark.sentence(3)
 def test_a_closed_vault_takes_nothing_and_can_be_closed_again(vault: Vault) -> None:
     vault.put_many(some_round(1))
     vault.close()

@@ -34,6 +34,7 @@ FILE_CALLS = {
     "rename": ("rename", "renames", "replace", "link", "symlink"),
     "cut": ("truncate", "ftruncate", "unlink", "remove"),
 }
+LOG_THREAD = "log_"
 # How long a dying gateway waits for what it sent to leave, and for its client to have read it.
 LEAVING_S = 0.15
 _ROOT = Path(__file__).parents[2]
@@ -66,7 +67,8 @@ class Watch:
 
     @property
     def watching(self) -> bool:
-        return self._inside
+        """The log grows beside the line, in a thread of its own and at its own time: its steps are not the line's."""
+        return self._inside and not threading.current_thread().name.startswith(LOG_THREAD)
 
     def begin(self) -> bool:
         """A submission arrives; only the first is counted."""
@@ -104,14 +106,14 @@ class Watch:
 
     def opened(self, name: str, arguments: tuple[Any, ...]) -> None:
         """An audit hook: a file opened for writing in any way, so that no way of writing can escape the count."""
-        if name == "open" and self._inside:
+        if name == "open" and self.watching:
             path, _, flags = arguments
             if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
                 self._note({"opened": str(path)})
 
     def said(self, statement: str) -> None:
         """SQLite's own trace: every statement, so that no commit can escape the count."""
-        if self._inside and statement.strip().upper().startswith(("COMMIT", "END", "RELEASE")):
+        if self.watching and statement.strip().upper().startswith(("COMMIT", "END", "RELEASE")):
             self._note({"committed": statement})
 
     def _die_if(self, number: int, when: str) -> None:

@@ -14,15 +14,15 @@ import httpx
 from gateway.app import Door, build, open_the_database
 from gateway.callers import Role, register_client
 from gateway.config import Settings
+from gateway.first_start import make_keys
 from schemas.catalogue import Catalogue
 from schemas.sample import make_dossier
 from signing.demo_pki import DemoPki, make_pki
 from signing.dossier import sign_dossier
-from signing.seal import create_seal_key
 from storage import register
-from storage.cipher import create_master_key
 from storage.migrations import migrate
 from tests.clocks import HandClock
+from tests.keys import lend_absence_key
 
 UNIT, TAX_CODE, OFFICE = "TS12345", "0101234565", "07906"
 OTHER_UNIT, OTHER_TAX_CODE, OTHER_OFFICE = "AA1234B", "0309876547", "08907"
@@ -122,11 +122,11 @@ def inhouse(home: Path, made_by: DemoPki | None = None, **changes: Any) -> Itera
     clock = HandClock()
     home.mkdir(exist_ok=True)
     (made_by or pki()).write(home)
-    create_master_key(home / "master.key")
-    create_seal_key(home / "seal.pem")
     settings = Settings(home=str(home), **changes)
     database = open_the_database(settings)
     migrate(database)
+    lend_absence_key(home)
+    make_keys(settings, database)
     with database.begin() as tx:
         register.put(
             tx,

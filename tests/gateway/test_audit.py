@@ -74,8 +74,8 @@ def test_a_sound_house_is_found_sound(home: Path):
     found = audited(home)
     assert found.faults == []
     assert found.holds
-    assert (found.accepted, found.refused, found.leaves, found.orphans, found.gaps) == (3, 1, 4, 0, 0)
-    assert found.events == found.upto == 8
+    assert (found.accepted, found.refused, found.leaves, found.orphans, found.gaps) == (3, 1, 6, 0, 0)
+    assert found.events == found.upto == 9
 
 
 FIRST = "(SELECT id FROM dossier WHERE state <> 'refused' ORDER BY seq LIMIT 1)"
@@ -137,7 +137,7 @@ def test_a_dossier_whose_key_and_bytes_were_exchanged_with_anothers_is_found(hom
 def test_statements_under_another_key_do_not_hold(home: Path, tmp_path: Path):
     found = audited(home, seal=create_seal_key(tmp_path / "other.pem"))
     assert codes(found) == {"statement"}
-    assert found.faults_count == 4
+    assert found.faults_count == 6
 
 
 def test_what_a_power_cut_left_in_the_vault_is_counted_and_is_no_fault(home: Path):

@@ -17,7 +17,7 @@ from signing.indication import Signer
 from storage import bindings, clients, register
 from storage.bindings import Binding
 from storage.clients import Mandate
-from storage.database import Database, open_database
+from storage.database import Database, _Lookers, open_database
 from storage.migrations import migrate
 from tests.databases import database, database_url
 from tests.gateway.certificates import DAY, NOW, signer, verdict
@@ -385,8 +385,8 @@ def test_what_is_known_is_looked_up_for_the_day(database_url: str) -> None:
 def test_an_ordinary_dossier_takes_two_look_ups(tmp_path: Path, unit: str, client: str, looks: int) -> None:
     with a_database(tmp_path) as database:
         asked: list[str] = []
-        assert database._lookers is not None
-        database._lookers.mine().set_trace_callback(asked.append)
+        assert isinstance(database._lookers, _Lookers)
+        database._lookers._mine().set_trace_callback(asked.append)
         look_up(database, unit_code=unit, on=ON, client=client)
     assert len(asked) == looks
 

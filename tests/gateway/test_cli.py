@@ -24,7 +24,10 @@ GROUPS = {
     "unit": ("add", "import"),
     "office": ("list",),
     "seal": ("list", "rotate", "retire", "check"),
+    "log": ("show", "export", "verify", "reopen"),
     "trust": ("add", "list", "check"),
+    "ledger": ("close", "list", "show", "key"),
+    "hold": ("place", "lift", "list"),
     "fact": ("list", "show", "confirm", "withdraw", "history"),
 }
 ALL = [(name, *more) for name in COMMANDS for more in ([(one,) for one in GROUPS[name]] if name in GROUPS else [()])]

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from msgspec import Struct
 
 from signing.seal import create_seal_key, seal_jws
+from tests.clocks import HandClock
+from tests.gateway.bundles import apart, bundle, filed, publish_and_stamp, stamped_gateway, together
 from tests.gateway.cli_run import Ran, Terminal
 from tests.gateway.inhouse import UNIT, a_dossier, inhouse
 
@@ -108,3 +110,80 @@ def test_without_a_key_nothing_is_said(motcua: Terminal, held: Held, tmp_path: P
     assert motcua("verify", path).status == 2
     (tmp_path / "bad.jwks").write_text("{}")
     assert motcua("verify", path, "--key", tmp_path / "bad.jwks").status == 2
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a bundle, the pinned keys and the time-stamp authority's root."""
+    folder = tmp_path_factory.mktemp("evidence")
+    with stamped_gateway(folder / "home") as (gateway, one):
+        made = filed(gateway, 41)
+        publish_and_stamp(gateway)
+        (folder / "b.asice").write_bytes(bundle(gateway, made.dossier, made.token))
+        (folder / "keys.jwks").write_text(json.dumps(gateway("GET", "/v1/keys").json()))
+        (folder / "tsa.pem").write_bytes(one.tsa.root.certificate.public_bytes(Encoding.PEM))
+    return folder
+
+
+def test_a_bundle_is_told_step_by_step(motcua: Terminal, evidence: Path):
+    words = ["verify", evidence / "b.asice", "--key", evidence / "keys.jwks"]
+    told = motcua(*words)
+    assert told.status == 0
+    assert [line[:4] for line in told.out.splitlines() if line[0].isdigit()] == [f"{n}. ✓" for n in range(1, 9)]
+    assert "ĐÚNG · HOLDS" in told.out
+    assert "CHƯA kiểm" in told.out
+    told = motcua(*words, "--json")
+    assert [step["number"] for step in json.loads(told.out)["steps"]] == list(range(1, 9))
+
+
+def test_time_stamps_are_checked_where_their_authority_is_named(
+    motcua: Terminal, evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # The stamps are of the test's own day.
+    monkeypatch.setattr("gateway.cli_verify.SystemClock", HandClock)
+    (tmp_path / "authorities").mkdir()
+    (tmp_path / "authorities" / "tsa.pem").write_bytes((evidence / "tsa.pem").read_bytes())
+    for tsa in (evidence / "tsa.pem", tmp_path / "authorities"):
+        told = motcua("verify", evidence / "b.asice", "--key", evidence / "keys.jwks", "--tsa", tsa)
+        assert told.status == 0, told.out
+        assert "CHƯA kiểm" not in told.out
+        assert "có dấu thời gian: đã có trước 02/03/2026 08:30" in told.out
+    assert motcua("verify", evidence / "b.asice", "--key", evidence / "keys.jwks", "--tsa", __file__).status == 2
+
+
+def test_a_bundle_under_a_pinned_thumbprint_and_under_anothers(motcua: Terminal, evidence: Path, held: Held):
+    kid = json.loads((evidence / "keys.jwks").read_text())["keys"][0]["kid"]
+    assert motcua("verify", evidence / "b.asice", "--key", kid).status == 0
+    for other in ("A" * 43, held.folder / "keys.jwks"):
+        told = motcua("verify", evidence / "b.asice", "--key", other, "--json")
+        assert told.status == 1
+        found = json.loads(told.out)
+        assert (found["ok"], found["step"], found["what"]) == (False, 2, "META-INF/signatures001.xml")
+    (evidence / "r.jws").write_text(held.receipt)
+    assert motcua("verify", evidence / "r.jws", "--key", kid).status == 2
+
+
+def test_the_first_thing_that_is_wrong_ends_it_and_is_named(motcua: Terminal, evidence: Path, tmp_path: Path):
+    files = apart((evidence / "b.asice").read_bytes())
+    forged = tmp_path / "forged.asice"
+    forged.write_bytes(together({**files, "receipt.jws": b"x" + files["receipt.jws"]}))
+    told = motcua("verify", forged, "--key", evidence / "keys.jwks")
+    assert told.status == 1
+    lines = told.out.splitlines()
+    assert lines[0].startswith("1. ✓")
+    assert lines[2].startswith("2. ✗ receipt.jws: Tệp đã bị sửa")
+    assert "KHÔNG ĐÚNG" in lines[-1]
+    forged.write_bytes(b"")
+    assert motcua("verify", forged, "--key", evidence / "keys.jwks").status == 1
+    assert motcua("verify", tmp_path / "nowhere.asice", "--key", evidence / "keys.jwks").status == 2
+    assert motcua("verify", evidence / "b.asice", "--key", evidence / "keys.jwks", "--content", forged).status == 2
+
+
+def test_statements_inside_a_bundle_can_be_verified_alone(motcua: Terminal, evidence: Path, tmp_path: Path):
+    files = apart((evidence / "b.asice").read_bytes())
+    for name, said in (("statements/001-handover.jws", "Bàn giao số"), ("log/origin-1.jws", "Nhật ký minh bạch")):
+        path = tmp_path / "one.jws"
+        path.write_bytes(files[name])
+        told = motcua("verify", path, "--key", evidence / "keys.jwks")
+        assert told.status == 0
+        assert said in told.out

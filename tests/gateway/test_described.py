@@ -11,11 +11,13 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
+from gateway import closing
 from gateway.api import described
 from gateway.api.described_doors import AUDIENCES, DOORS
 from gateway.api.described_page import page as render
 from gateway.api.problems import KINDS
 from gateway.callers import ROLES
+from gateway.paper_receipt import paper_key
 from tests.gateway import test_doors
 from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, a_dossier, basic, inhouse
 
@@ -26,7 +28,12 @@ CATALOGUE = (
     "/600/forms/D02-TS", "/600/forms/D02-TS.xsd", "/600/forms/D02-TS.sch", "/600/forms/none.xsd",
 )  # fmt: skip
 PARTS = ("", "/receipt", "/content", "/events", "/validation", "/validation.xml", "/judgement", "/forms/1",
-         "/forms/1.pdf", "/forms/x")  # fmt: skip
+         "/forms/1.pdf", "/forms/x", "/receipt.pdf", "/readings")  # fmt: skip
+
+LOGGED = (
+    "checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1", "tile/9/000", "origins", "origins/1/checkpoint",
+    "origins/1/tile/0/000.p/1", "origins/7/checkpoint", "consistency?from=1", "consistency?from=9", "proof?dossier=x",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +96,7 @@ def path_of(document: Json, method: str, path: str) -> Json:
     plain = path.partition("?")[0]
     for template in sorted(document["paths"], key=lambda one: (one.count("{"), one.endswith("}"))):
         if (
-            re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template)), plain)
+            re.fullmatch(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(template).replace(r"\{tile\}", ".+")), plain)
             and method.lower() in document["paths"][template]
         ):
             found: Json = document["paths"][template][method.lower()]
@@ -105,7 +112,7 @@ def hold(document: Json, answer: httpx.Response) -> None:
     assert str(answer.status_code) in operation["responses"], where
     said = operation["responses"][str(answer.status_code)]
     media_type = answer.headers.get("content-type", "").partition(";")[0]
-    assert media_type in said["content"] or (answer.status_code == 304 and not answer.content), where
+    assert media_type in said["content"] or (answer.status_code in (204, 304) and not answer.content), where
     for name, header in said.get("headers", {}).items():
         # 503 stands for several kinds, and not all of one status wait; the rest is always there.
         if name in answer.headers:
@@ -160,12 +167,12 @@ def test_every_operation_is_whole(document: Json) -> None:
         assert len(operation["tags"]) == 1
         assert operation["summary"].count(" · ") == 1, operation["summary"]
         assert "\n\n" in operation["description"], path
-        assert method == "POST" or "requestBody" not in operation
+        assert method in ("POST", "PATCH") or "requestBody" not in operation
         for answer in [resolved(document, one) for one in operation["responses"].values()]:
             assert answer["description"]
             assert "document follows" not in answer["description"]
         for status, answer in operation["responses"].items():
-            assert bool(answer["content"]) == (status != "304"), path
+            assert bool(answer["content"]) == (status not in ("204", "304")), path
             for header in answer.get("headers", {}).values():
                 assert {"description", "schema"} <= resolved(document, header).keys()
         assert all(re.fullmatch(r"[1-5]\d\d", status) for status in operation["responses"])
@@ -229,7 +236,8 @@ def test_each_problem_stands_under_its_own_status(document: Json) -> None:
 def test_the_roles_that_are_told_are_those_that_may_enter(gateway: Inhouse, document: Json) -> None:
     tokens = {role: gateway.bearer(role, units=[UNIT], offices=[OFFICE]) for role in ROLES}
     for method, template, operation in operations(document).values():
-        path = re.sub(r"\{\w+\}", "x-none", template.replace("{office}", OFFICE)) + f"?sha256={DIGEST}"
+        named = template.replace("{office}", OFFICE).replace("{number}", "0")
+        path = re.sub(r"\{\w+\}", "x-none", named) + f"?sha256={DIGEST}"
         body: Json = {} if method == "GET" else {"json": {}} if "leases" in path else {"content": b"<x/>"}
         if template == "/oauth/token":
             continue
@@ -254,6 +262,8 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
         answers += [gateway("POST", path, employer, content=sent) for path in ("/v1/dossiers", "/v1/dossiers/check")]
     answers.append(gateway("POST", "/v1/dossiers", stranger, content=a_dossier(seed=72)))
     assert {one.status_code for one in answers} == {200, 201, 403, 422}
+    assert gateway.house.logbook is not None
+    gateway.house.logbook.publish(gateway.clock.now())
     wrong = {"content-digest": f"sha-256=:{'A' * 43}=:"}
     answers += [
         gateway("POST", "/v1/dossiers/check", employer, content=content),
@@ -264,6 +274,12 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
         gateway("POST", "/v1/dossiers", employer, content=content, headers=wrong),
         gateway("POST", "/v1/dossiers?batch=0", employer, content=content),
         gateway("POST", "/v1/dossiers", employer, content=b"{}", headers={"content-type": "application/json"}),
+        gateway("POST", "/v1/dossiers", employer, content=b"{}", headers={"content-type": "text/plain"}),
+        *(
+            gateway("GET", f"{dossier}/content", employer, headers={"range": asked})
+            for asked in ("bytes=0-9", "bytes=999999999-")
+        ),
+        *uploading(gateway, employer),
         gateway("POST", "/v1/dossiers", content=content),
         gateway("GET", "/v1/dossiers?state=accepted", employer),
         gateway("GET", "/v1/dossiers?after=-1", employer),
@@ -273,9 +289,20 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
         gateway("GET", "/v1/events", employer),
         *(gateway("GET", dossier + part, who) for part in PARTS for who in (employer, stranger)),
         gateway("GET", f"{dossier}/proofs/{'0' * 64}", employer),
+        *(
+            gateway("GET", f"/v1/receipts/{answers[0].json()['receipt_number']}?key={key}", headers={"accept": wanted})
+            for key in (paper_key(answers[0].json()["receipt"]), "x")
+            for wanted in ("application/json", "text/html")
+        ),
+        gateway("GET", f"{dossier}/content?why={'x' * 201}", employer),
         *(gateway("GET", f"/v1/procedures{path}") for path in CATALOGUE),
         *(gateway("GET", path, headers={"if-none-match": "*"}) for path in ("/v1/keys", "/v1/procedures")),
         gateway("GET", "/v1/keys"),
+        *(gateway("GET", f"/v1/log/{path}") for path in LOGGED),
+        *(
+            gateway("GET", f"/v1/log/proof?dossier={dossier.rpartition('/')[2]}", headers={"accept": wanted})
+            for wanted in ("application/json", "text/plain")
+        ),
         gateway("GET", "/problems/findings"),
         gateway("GET", "/problems/none"),
         gateway("GET", "/health"),
@@ -287,13 +314,50 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
     (work,) = taken.json()["work"]
     lease = f"/v1/leases/{work['lease']}"
     answers += [taken, gateway("POST", leases, office, json={"max": 2}, headers={"idempotency-key": "k"})]
+    answers += [gateway("GET", f"{dossier}/evidence", who) for who in (employer, stranger)]
+    answers.append(gateway("GET", "/v1/verifier"))
     answers += [gateway("POST", lease + step, office, json={}) for step in ("/extend", "/release", "/acknowledge")]
     answers += [gateway("POST", dossier + "/revive", operator), gateway("GET", "/v1/alarms", operator)]
+    gateway.clock.advance(3600)
+    key = gateway.house.settings.path("absence_key", closing.ABSENCE_KEY_FILE)
+    assert closing.close(gateway.house.stores, key, gateway.clock.now())
+    employer, operator = gateway.bearer("employer", units=[UNIT]), gateway.bearer("operator")
+    never = DIGEST.replace("0", "f")
+    answers += [gateway("GET", f"/v1/ledger{path}", operator) for path in ("", "/1", "/2")]
+    answers += [gateway("GET", f"/v1/absence?sha256={one}", employer) for one in (never, digest, "x")]
+    answers.append(gateway("GET", f"/v1/absence?sha256={never}", employer, headers={"accept-language": "en"}))
     assert {409, 422} <= {one.status_code for one in answers}
     for answer in answers:
         hold(document, answer)
     met = {path_of(document, one.request.method, one.request.url.path)["operationId"] for one in answers}
     assert met == set(DOORS) - {"token"}
+
+
+def uploading(gateway: Inhouse, employer: str) -> list[httpx.Response]:
+    """An upload's whole life, and what goes wrong in one."""
+    version = {"tus-resumable": "1.0.0", "content-type": "application/offset+octet-stream"}
+    unspoken = gateway("POST", "/v1/uploads", employer, headers={"upload-length": "4"})
+    many = gateway("POST", "/v1/uploads", employer, headers={**version, "upload-length": "9" * 14})
+    begun = gateway("POST", "/v1/uploads", employer, headers={**version, "upload-length": "4"}, content=b"<")
+    path, named = begun.headers["location"], {"upload": begun.json()["upload"]}
+    json = {"content-type": "application/json"}
+    at_one = {**version, "upload-offset": "1"}
+    return [
+        unspoken,
+        many,
+        begun,
+        gateway("GET", path, employer, headers=version),
+        gateway("GET", "/v1/uploads/u-none", employer, headers=version),
+        gateway("PATCH", path, employer, headers={**version, "upload-offset": "3"}, content=b"x"),
+        gateway("PATCH", path, employer, headers=at_one | {"upload-checksum": "sha256 AAAA"}, content=b"x"),
+        gateway("PATCH", path, employer, headers=at_one | {"upload-checksum": "md5 AAAA"}, content=b"x"),
+        gateway("PATCH", path, employer, headers=at_one | {"content-type": "text/plain"}, content=b"x"),
+        gateway("POST", "/v1/dossiers", employer, json=named, headers=json),
+        gateway("PATCH", path, employer, headers=at_one, content=b"a"),
+        gateway("POST", path, employer, headers=version | {"x-http-method-override": "PUT"}),
+        gateway("DELETE", path, employer, headers=version),
+        gateway("POST", "/v1/dossiers", employer, json=named, headers=json),
+    ]
 
 
 def test_what_the_token_door_answers_is_what_is_described(gateway: Inhouse, document: Json) -> None:

@@ -1,7 +1,12 @@
 """LINE 2 on SQLite and on PostgreSQL: leases, fencing, silence, the dead list, the mark."""
 
+import hashlib
 import threading
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,11 +14,14 @@ from hypothesis import strategies as st
 from gateway import desk, states
 from gateway.callers import Caller
 from gateway.clock import to_us
-from storage import alarms, journal, work
+from gateway.receipt import HANDOVER_TYPE, Handover
+from gateway.settle import Stores
+from signing.seal import open_jws
+from storage import alarms, journal, statements, work
 from storage.database import Database
 from storage.work import ATTEMPTS_MAX, LeaseLost
 from tests.clocks import HandClock
-from tests.databases import database, database_url, put_dossier
+from tests.databases import database, database_url, put_dossier, stores_on
 
 __all__ = ["database", "database_url"]
 OFFICE = "07906"
@@ -25,6 +33,14 @@ def holder(name: str) -> Caller:
 
 
 ANNA, BINH = holder("anna"), holder("binh")
+_STORES: dict[int, Stores] = {}
+
+
+@pytest.fixture(autouse=True)
+def _stores(database: Database, tmp_path: Path) -> Iterator[None]:
+    _STORES[id(database)] = stores_on(database, tmp_path)
+    yield
+    del _STORES[id(database)]
 
 
 def take(database: Database, caller: Caller, clock: HandClock, most: int = 1, lease_s: int = 60) -> desk.Handed:
@@ -37,6 +53,10 @@ def lease_of(handed: desk.Handed) -> str:
     lease = handed.leased[0].work.lease
     assert lease is not None
     return lease
+
+
+def acknowledge(database: Database, lease: str, caller: Caller, now: datetime) -> journal.Dossier:
+    return desk.acknowledge(_STORES[id(database)], lease, caller, now).dossier
 
 
 def facts(database: Database, dossier: str) -> list[str]:
@@ -59,9 +79,9 @@ def test_work_is_handed_out_oldest_first_and_once(database: Database, clock: Han
 def test_acknowledged_work_is_done_and_saying_so_again_changes_nothing(database: Database, clock: HandClock) -> None:
     put_dossier(database, "a")
     lease = lease_of(take(database, ANNA, clock))
-    assert desk.acknowledge(database, lease, ANNA, clock.now()).state == "acknowledged"
+    assert acknowledge(database, lease, ANNA, clock.now()).state == "acknowledged"
     clock.advance(3600)
-    assert desk.acknowledge(database, lease, ANNA, clock.now()).state == "acknowledged"
+    assert acknowledge(database, lease, ANNA, clock.now()).state == "acknowledged"
     assert facts(database, "d-a") == ["accepted", "leased", "acknowledged"]
     assert take(database, BINH, clock).leased == ()
 
@@ -75,13 +95,13 @@ def test_the_work_of_a_silent_holder_is_offered_again_and_the_late_holder_is_ref
     again = take(database, BINH, clock)
     assert [one.work.attempt for one in again.leased] == [2]
     for step in (
-        lambda: desk.acknowledge(database, late, ANNA, clock.now()),
+        lambda: acknowledge(database, late, ANNA, clock.now()),
         lambda: desk.extend(database, late, ANNA, 60, clock.now()),
         lambda: desk.release(database, late, ANNA, "", clock.now()),
     ):
         with pytest.raises(LeaseLost):
             step()
-    assert desk.acknowledge(database, lease_of(again), BINH, clock.now()).state == "acknowledged"
+    assert acknowledge(database, lease_of(again), BINH, clock.now()).state == "acknowledged"
     assert facts(database, "d-a") == ["accepted", "leased", "lease-expired", "leased", "acknowledged"]
 
 
@@ -92,13 +112,35 @@ def test_a_late_holder_is_refused_though_nobody_swept_and_nobody_else_came(
     late = lease_of(take(database, ANNA, clock, lease_s=60))
     clock.advance(60)
     with pytest.raises(LeaseLost):
-        desk.acknowledge(database, late, ANNA, clock.now())
+        acknowledge(database, late, ANNA, clock.now())
+
+
+def test_the_statement_of_a_hand_over_is_said_once_and_has_its_leaf(database: Database, clock: HandClock) -> None:
+    dossier = put_dossier(database, "a")
+    lease = lease_of(take(database, ANNA, clock))
+    stores = _STORES[id(database)]
+    said = [desk.acknowledge(stores, lease, ANNA, clock.now()).statement for _ in range(2)]
+    assert said[0] == said[1]
+    (key,) = stores.seal.keys(clock.now())
+    told = msgspec.json.decode(open_jws(said[0], key.jwk, typ=HANDOVER_TYPE), type=Handover)
+    assert (told.dossier, told.receipt, told.taken_by, told.lease) == (
+        dossier.id,
+        dossier.statement_number,
+        "anna",
+        lease,
+    )
+    assert told.receipt_sha256 == hashlib.sha256(dossier.statement.encode()).hexdigest()
+    with database.read() as tx:
+        (kept,) = statements.of(tx, dossier.id)
+        leaf = tx.exec_driver_sql(f"SELECT leaf FROM log_entry WHERE seq = {kept.seq}").scalar_one()
+    assert kept.jws == said[0]
+    assert bytes(leaf) == hashlib.sha256(said[0].encode()).digest()
 
 
 def test_a_lease_is_its_holders_alone(database: Database, clock: HandClock) -> None:
     put_dossier(database, "a")
     lease = lease_of(take(database, ANNA, clock))
-    for step in (desk.acknowledge, lambda *a: desk.extend(a[0], a[1], a[2], 60, a[3])):
+    for step in (acknowledge, lambda *a: desk.extend(a[0], a[1], a[2], 60, a[3])):
         with pytest.raises(LeaseLost):
             step(database, lease, BINH, clock.now())
 
@@ -111,7 +153,7 @@ def test_an_extended_lease_ends_later(database: Database, clock: HandClock) -> N
     assert extended.work.lease_until_us == to_us(clock.now()) + 60_000_000
     clock.advance(59)
     assert take(database, BINH, clock).leased == ()
-    assert desk.acknowledge(database, lease, ANNA, clock.now()).state == "acknowledged"
+    assert acknowledge(database, lease, ANNA, clock.now()).state == "acknowledged"
 
 
 def test_work_that_fails_too_often_goes_to_the_dead_list_and_is_reported(database: Database, clock: HandClock) -> None:
@@ -133,7 +175,7 @@ def test_work_that_fails_too_often_goes_to_the_dead_list_and_is_reported(databas
     with database.read() as tx:
         assert alarms.alarms(tx, None) == []
         assert [one.closed_by for one in alarms.alarms(tx, None, closed=True)] == ["operator"]
-    assert desk.acknowledge(database, lease_of(take(database, BINH, clock)), BINH, clock.now()).id == dossier.id
+    assert acknowledge(database, lease_of(take(database, BINH, clock)), BINH, clock.now()).id == dossier.id
 
 
 def test_silence_counts_as_a_failed_attempt(database: Database, clock: HandClock) -> None:
@@ -223,7 +265,7 @@ def test_whatever_holders_do_no_dossier_is_lost_or_held_twice(database: Database
             lease, owner = leases[number % len(leases)]
             try:
                 if action == "ack":
-                    desk.acknowledge(database, lease, owner, clock.now())
+                    acknowledge(database, lease, owner, clock.now())
                 elif action == "release":
                     desk.release(database, lease, owner, "", clock.now())
                 else:

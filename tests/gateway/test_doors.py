@@ -15,6 +15,7 @@ from gateway.belonging import Known
 from gateway.callers import ROLES, Role
 from gateway.clock import VIETNAM
 from gateway.judge import Opened, Submission, judge, open_dossier
+from gateway.log_opening import ROLLED_BACK_RULE
 from gateway.settle import settle
 from schemas import typeset
 from storage import register
@@ -60,13 +61,14 @@ def test_a_dossier_goes_from_employer_to_office_and_back(gateway: Inhouse) -> No
     assert first.headers["location"] == f"/v1/dossiers/{told['dossier']}"
 
     work = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={"max": 5}).json()
-    assert work["complete_until"] == 2
+    # The log's origin, the dossier, its being leased.
+    assert work["complete_until"] == 3
     (one,) = work["work"]
     fetched = gateway("GET", one["content_url"], office)
     assert fetched.content == content
     assert hashlib.sha256(fetched.content).hexdigest() == one["sha256"] == told["sha256"]
     done = gateway("POST", f"/v1/leases/{one['lease']}/acknowledge", office)
-    assert done.json() == {"dossier": told["dossier"], "state": "acknowledged"}
+    assert (done.json()["dossier"], done.json()["state"]) == (told["dossier"], "acknowledged")
 
     shown = gateway("GET", f"/v1/dossiers/{told['dossier']}", employer).json()
     assert shown["state"] == "acknowledged"
@@ -149,6 +151,9 @@ DOORS: list[tuple[str, str, set[Role]]] = [
     ("GET", "/v1/dossiers/d-x/content", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/forms/1", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/forms/1.pdf", {"employer", "ivan", "office"}),
+    ("GET", "/v1/dossiers/d-x/receipt.pdf", {"employer", "ivan", "office"}),
+    ("GET", "/v1/dossiers/d-x/evidence", {"employer", "ivan", "office"}),
+    ("GET", "/v1/dossiers/d-x/readings", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/events", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/events", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/receipts?sha256=" + "0" * 64, {"employer", "ivan"}),
@@ -163,6 +168,14 @@ DOORS: list[tuple[str, str, set[Role]]] = [
     ("GET", "/v1/dossiers/d-x/proofs/" + "0" * 64, {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x/judgement", {"employer", "ivan", "office", "operator"}),
     ("POST", "/v1/dossiers/d-x/revive", {"operator"}),
+    ("POST", "/v1/uploads", {"employer", "ivan"}),
+    ("GET", "/v1/uploads/u-x", {"employer", "ivan"}),
+    ("PATCH", "/v1/uploads/u-x", {"employer", "ivan"}),
+    ("DELETE", "/v1/uploads/u-x", {"employer", "ivan"}),
+    ("POST", "/v1/uploads/u-x", {"employer", "ivan"}),
+    ("GET", "/v1/ledger", {"operator"}),
+    ("GET", "/v1/ledger/0", {"operator"}),
+    ("GET", "/v1/absence?sha256=" + "0" * 64, {"employer", "ivan"}),
 ]
 
 
@@ -208,7 +221,8 @@ def test_checking_judges_and_keeps_nothing(gateway: Inhouse) -> None:
     )
     assert bad.json()["ok"] is False
     assert {finding["code"] for finding in bad.json()["findings"]} >= {"procedure-unknown"}
-    assert gateway("GET", "/ready").json()["committed"] == 0
+    # The origin of the log is all that was ever said.
+    assert gateway("GET", "/ready").json()["committed"] == 1
     assert gateway("GET", "/v1/dossiers", employer).json()["dossiers"] == []
 
 
@@ -226,7 +240,7 @@ def test_a_check_is_answered_as_the_notice_that_people_print_too(gateway: Inhous
     sheets = gateway("POST", "/v1/dossiers/check", employer, content=bad, headers={"accept": "application/pdf"})
     assert (sheets.status_code, sheets.content[:5]) == (200, b"%PDF-")
     assert sheets.headers["content-type"] == "application/pdf"
-    assert gateway("GET", "/ready").json()["committed"] == 0
+    assert gateway("GET", "/ready").json()["committed"] == 1
 
 
 def test_a_received_form_is_shown_as_its_paper_looks(gateway: Inhouse) -> None:
@@ -302,6 +316,15 @@ def test_who_calls_is_asked_before_the_body_is_read(gateway: Inhouse) -> None:
         headers = {"idempotency-key": key.encode()}
         answer = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={}, headers=headers)
         assert (answer.status_code, problem(answer)) == (400, "bad-request"), key
+
+
+def test_while_the_database_is_behind_what_was_published_nothing_is_received(gateway: Inhouse) -> None:
+    employer, content = gateway.bearer("employer", units=[UNIT]), a_dossier()
+    assert gateway.house.logbook is not None
+    gateway.house.logbook.stop(ROLLED_BACK_RULE, "?", gateway.clock.now())
+    away = gateway("POST", "/v1/dossiers", employer, content=content)
+    assert (away.status_code, away.json()["code"], away.json()["retry"]) == (503, "database-away", "after")
+    assert gateway("GET", "/v1/dossiers", employer).json()["dossiers"] == []
 
 
 def test_head_is_get_without_a_body(gateway: Inhouse) -> None:
@@ -386,7 +409,12 @@ def test_the_interface_describes_itself(gateway: Inhouse) -> None:
     assert described["openapi"].startswith("3.1")
     for method, path, _ in DOORS:
         plain = (
-            path.partition("?")[0].replace("d-x", "{dossier}").replace("l-x", "{lease}").replace("0" * 64, "{sha256}")
+            path.partition("?")[0]
+            .replace("d-x", "{dossier}")
+            .replace("l-x", "{lease}")
+            .replace("u-x", "{upload}")
+            .replace("0" * 64, "{sha256}")
+            .replace("/ledger/0", "/ledger/{number}")
         )
         plain = plain.replace(f"/offices/{OFFICE}", "/offices/{office}").replace("/forms/1", "/forms/{number}")
         assert method.lower() in described["paths"][plain], plain

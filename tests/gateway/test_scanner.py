@@ -81,6 +81,22 @@ def test_a_content_at_which_the_scanner_gave_up_is_not_called_clean(setting: str
     assert (found.state, found.why) == ("not-scanned", "limits")
 
 
+def in_chunks(content: bytes, size: int) -> Iterator[bytes]:
+    """A content that nobody holds whole, with a chunk that is empty."""
+    yield b""
+    for at in range(0, len(content), size):
+        yield content[at : at + size]
+
+
+@pytest.mark.parametrize("size", [7, 1000, 10**9])
+def test_a_content_that_comes_in_chunks_is_scanned_as_a_whole(setting: str, size: int) -> None:
+    around = b"x" * 2000
+    assert asyncio.run(scanner_of(setting).scan(in_chunks(around + EICAR + around, size))).state == "infected"
+    assert asyncio.run(scanner_of(setting).scan(in_chunks(around, size))).state == "clean"
+    too_large = in_chunks(bytes(STREAM_BYTES_MAX + 1), 100_000)
+    assert asyncio.run(scanner_of(setting).scan(too_large)).why == "too-large"
+
+
 def test_many_contents_at_once_get_their_own_answers(setting: str, runner: asyncio.Runner) -> None:
     async def all_of_them() -> list[Scan]:
         scanner = scanner_of(setting)

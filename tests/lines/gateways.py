@@ -27,16 +27,18 @@ from msgspec import json as msgjson
 
 from gateway.callers import Callers, Role, register_client
 from gateway.clock import VIETNAM
+from gateway.config import Settings
+from gateway.first_start import make_keys
 from schemas.catalogue import Catalogue
 from schemas.sample import make_dossier
 from signing.demo_pki import DemoPki
 from signing.dossier import sign_dossier
-from signing.seal import create_seal_key, open_jws
+from signing.seal import open_jws
 from storage import register
-from storage.cipher import create_master_key
 from storage.database import Database, open_database
 from storage.migrations import migrate
 from tests import servers
+from tests.keys import lend_absence_key
 
 UNIT, TAX_CODE, OFFICE = "TA0123A", "0101234565", "07906"
 OTHER_UNIT, OTHER_TAX_CODE = "TB4567B", "0309876547"
@@ -96,7 +98,10 @@ class Home(Struct, frozen=True, kw_only=True):
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Look into the database behind the gateway's back. Values are marked with "?"."""
         if self.database_url:
-            with psycopg.connect(self.database_url.replace("+psycopg", "", 1)) as connection:
+            # As SQLAlchemy would: its URLs may name several hosts.
+            url = sa.engine.make_url(self.database_url).set(drivername="postgresql+psycopg")
+            words, named = url.get_dialect()().create_connect_args(url)
+            with psycopg.connect(*words, **named) as connection:
                 return connection.execute(sql.replace("?", "%s"), values).fetchall()
         connection = sqlite3.connect(self.folder / "motcua.sqlite", timeout=10)
         try:
@@ -126,11 +131,11 @@ def prepare(folder: Path, pki: DemoPki, *, database_url: str = "", vault_url: st
     """Make a home: an empty database, keys, the trust of `pki`, two units, and one client of each kind."""
     folder.mkdir(parents=True)
     pki.write(folder)
-    create_seal_key(folder / "seal.pem")
-    create_master_key(folder / "master.key")
     database = open_database(database_url or f"sqlite:///{folder / 'motcua.sqlite'}")
     try:
         migrate(database)
+        lend_absence_key(folder)
+        make_keys(Settings(home=str(folder)), database)
         units = [
             register.Unit(code=code, tax_code=tax_code, office=OFFICE, name="Đơn vị mẫu", valid_from="2020-01-01")
             for code, tax_code in ((UNIT, TAX_CODE), (OTHER_UNIT, OTHER_TAX_CODE))

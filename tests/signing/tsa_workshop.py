@@ -46,6 +46,8 @@ class Tsa:
         unsorted: bool = False,
         ess: x509.Certificate | bool = True,
         signer: Holder | None = None,
+        nonce: int | None = None,
+        imprinted: bytes | None = None,
     ) -> bytes:
         """Return a token (ContentInfo, DER); every argument but the first three makes it odd or wrong."""
         unit = signer or self.unit
@@ -56,11 +58,12 @@ class Tsa:
                 "policy": POLICY_OID,
                 "message_imprint": {
                     "hash_algorithm": {"algorithm": imprint},
-                    "hashed_message": hashlib.new(imprint, covered).digest(),
+                    "hashed_message": imprinted or hashlib.new(imprint, covered).digest(),
                 },
                 "serial_number": 4711,
                 "gen_time": at,
                 **({} if accuracy_s is None else {"accuracy": {"seconds": accuracy_s}}),
+                **({} if nonce is None else {"nonce": nonce}),
             }
         ).dump()
         attributes = [

@@ -15,7 +15,7 @@ from storage.migrations import available, migrate
 from tests.databases import ENGINES, a_dossier
 
 EVERYTHING = journal.Scope(everything=True)
-LATER = ("media_type", "judgement_number", "judgement", "judged_at_us")
+LATER = ("media_type", "judgement_number", "judgement", "judged_at_us", "erased_at_us")
 REPORT = '{"signatures":[],"findings":[]}'
 
 
@@ -28,13 +28,19 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     return url, url
 
 
-def first_schema(database: Database) -> None:
+def schema_of(database: Database, number: int) -> None:
+    """The schema as a program that knew only the first migrations left it."""
     with database.begin() as tx:
         tx.exec_driver_sql("CREATE TABLE schema_version (number BIGINT PRIMARY KEY)")
-        for statement in dict(available())[1].split(";\n"):
-            if statement.strip():
-                tx.exec_driver_sql(statement)
-        tx.exec_driver_sql("INSERT INTO schema_version (number) VALUES (1)")
+        for step, script in available()[:number]:
+            for statement in script.split(";\n"):
+                if statement.strip():
+                    tx.exec_driver_sql(statement)
+            tx.execute(sa.text("INSERT INTO schema_version (number) VALUES (:number)"), {"number": step})
+
+
+def first_schema(database: Database) -> None:
+    schema_of(database, 1)
 
 
 def put_as_then(database: Database, dossier: journal.Dossier) -> None:
@@ -117,4 +123,34 @@ def test_what_was_kept_before_means_the_same_after(urls: tuple[str, str]) -> Non
     assert journal.is_accepted(database, kept[0].sha256)
     with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError)), database.begin() as tx:
         journal.enter(tx, [a_dossier("twin", 4, sha256=kept[0].sha256)], [], [], [])
+    database.close()
+
+
+@pytest.mark.parametrize("number", range(2, len(available())))
+def test_every_earlier_schema_becomes_the_same_as_a_fresh_one(urls: tuple[str, str], number: int) -> None:
+    old = open_database(urls[0])
+    schema_of(old, number)
+    assert migrate(old) == [step for step, _ in available()][number:]
+    migrated = shape(old)
+    emptied(old)
+    old.close()
+    fresh = open_database(urls[1])
+    migrate(fresh)
+    assert shape(fresh) == migrated
+    fresh.close()
+
+
+def test_a_migration_that_breaks_half_way_leaves_what_was_there_and_can_be_run_again(
+    urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = open_database(urls[0])
+    first_schema(database)
+    before = shape(database)
+    broken = [*available()[:2], (3, "CREATE TABLE half_way (id BIGINT);\nALTER TABLE nowhere ADD COLUMN id BIGINT")]
+    with monkeypatch.context() as patched:
+        patched.setattr("storage.migrations.available", lambda: broken)
+        with pytest.raises((sa.exc.OperationalError, sa.exc.ProgrammingError)):
+            migrate(database)
+    assert shape(database) == before
+    assert migrate(database) == [number for number, _ in available()][1:]
     database.close()

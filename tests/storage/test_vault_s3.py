@@ -48,12 +48,12 @@ def only_pack(store: Store) -> bytes:
     return store.content(key)
 
 
-def test_a_round_is_one_put_and_no_more_once_the_store_is_proved(store: Store, opened: Opener) -> None:
+def test_a_round_is_one_put_and_one_look_once_the_store_is_proved(store: Store, opened: Opener) -> None:
     vault = opened(store)
     vault.probe()
     store.asked.clear()
     vault.put_many(some_round(1, *[3_000] * 32))
-    assert store.asked == ["PUT"]
+    assert store.asked == ["PUT", "HEAD"]
 
 
 def test_a_store_that_was_not_proved_is_read_back(store: Store, opened: Opener) -> None:
