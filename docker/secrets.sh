@@ -31,5 +31,7 @@ make s3 key_pair
 make s3_config.json s3_config
 make master_key openssl rand 32
 make seal_key.pem openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256
+make log_key.pem openssl genpkey -algorithm Ed25519
+make absence_key.pem openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048
 # Containers run under users of their own; the group that owns the files lets them read.
 [ -e .env ] || echo "MOTCUA_SECRETS_GID=$(id -g)" >.env
