@@ -62,7 +62,7 @@ interop: $(VENV)/dev.stamp
 
 # Targets of their own: their servers are Debian packages, and take minutes.
 test-ha: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest tests/ha tests/ha/failovers.py -s
+	@$(BIN)/python -m pytest tests/ha/test_standby.py tests/ha/failovers.py -s
 
 # A target of its own: it makes a base system, which takes minutes and a package mirror.
 image-test:
