@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import secrets
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,7 @@ CONNECTIONS = 8
 START_S = 40.0
 LEASE_S = 1
 SILENT_S = 1.2
+PORT_MIN, PORT_MAX, PORTS_TRIED_MAX = 20_000, 32_000, 50
 # The Vietnamese column; the English one stands beside it.
 _COLUMN = 51
 _LOST, _LARGE, _BROKEN, _FORGED, _CONTESTED = 100, 101, 102, 103, 104
@@ -41,9 +44,7 @@ _LOST, _LARGE, _BROKEN, _FORGED, _CONTESTED = 100, 101, 102, 103, 104
 def play(home: Path) -> int:
     """Play it all in the folder `home`, which is made afresh. Returns 0 only if every check held."""
     make_afresh(home)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = _free_port()
     play_ = _Play(home, f"http://127.0.0.1:{port}")
     print("motcua demo — một kỳ nộp hồ sơ BHXH qua HTTP thật · a month-end through real HTTP")
     try:
@@ -54,6 +55,16 @@ def play(home: Path) -> int:
         print(f"✗ {type(error).__name__}: {error}\n  nhật ký · log: {home / 'gateway.log'}")
         return JUDGED_BAD
     return play_.sum_up()
+
+
+def _free_port() -> int:
+    """A free port below those that the system lends to connections, which could take it before the gateway does."""
+    for _ in range(PORTS_TRIED_MAX):
+        port = PORT_MIN + secrets.randbelow(PORT_MAX - PORT_MIN)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Unplayable("không còn cổng mạng trống · no port is free")
 
 
 class _Play:
