@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --root-user-action=ignore
 
-.PHONY: help demo serve test check bench interop image-test test-ha test-ceph test-swift lock clean test-faults
+.PHONY: help demo serve test check bench interop image-test test-ha test-ceph test-swift lock clean test-faults due-cases routing-cases month-offices
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,9 @@ help:
 	@echo "make check    format, lint, types, fast tests: under a minute"
 	@echo "make test-ha  PgBouncer in between, a standby promoted, a failover of Patroni's"
 	@echo "make test-faults  the crash and fault campaign, with its table: minutes (SEED=, MINUTES=, ONLY=)"
+	@echo "make due-cases  the table of due dates: worked out by hand, by the program, and by walking minute by minute"
+	@echo "make routing-cases  the table of routing cases: who is competent, expected and worked out"
+	@echo "make month-offices  a month of 50,000 dossiers over 40 offices, some silent or dying (DOSSIERS=, SEED=)"
 	@echo "make bench    the benchmarks beside their baselines, in one run"
 	@echo "make image-test  build and start the image with buildah (root, buildah and debootstrap are needed)"
 	@echo "make test-ceph   the vault's contract on a Ceph of three, killed and revived (root; Debian's packages)"
@@ -48,11 +51,23 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/mypy
 	@$(BIN)/hadolint docker/Dockerfile
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml > /dev/null
-	@$(BIN)/python -m pytest -m "not slow" tests/house tests/schemas tests/signing tests/gateway/test_states.py tests/gateway/test_config.py tests/gateway/test_deadlines.py tests/gateway/test_routing.py
+	@$(BIN)/python -m pytest -m "not slow" tests/house tests/schemas tests/signing tests/gateway/test_states.py tests/gateway/test_config.py tests/gateway/test_deadlines.py tests/gateway/test_due_cases.py tests/gateway/test_routing.py
 
 # Minutes of real faults: root, gcc, iproute2 and iptables are needed for all of them. SEED=1 MINUTES=8 ONLY=power
 test-faults: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(foreach name,$(ONLY),--only $(name))
+
+due-cases: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.gateway.due_table
+
+routing-cases: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.gateway.routing_cases
+
+# An hour and more; killed, it goes on where it was. DOSSIERS=5000 OFFICES=40 SEED=1 WORKERS=2 DATABASE=postgresql AFRESH=1
+month-offices: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.offices $(if $(DOSSIERS),--dossiers $(DOSSIERS)) $(if $(OFFICES),--offices $(OFFICES)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(DATABASE),--database $(DATABASE)) \
+		$(if $(AFRESH),--afresh)
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.bench.run

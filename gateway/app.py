@@ -2,11 +2,10 @@
 
 import asyncio
 import logging
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from types import FrameType
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,11 +17,10 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from gateway import closing, desk, ids
-from gateway.api import anyone, described, dossiers, ledger, log, oauth, office, papers, procedures, uploads, validation
+from gateway import background, ids
+from gateway.api import described, doors, papers, uploads
 from gateway.api.caller import allowance_headers, identify, language_of
 from gateway.api.content import as_get
-from gateway.api.evidence import show_evidence, show_verifier
 from gateway.api.problems import Answer, Refused, answer_of
 from gateway.api.submit import submit
 from gateway.callers import Budget, Caller, Callers
@@ -30,8 +28,6 @@ from gateway.clock import VIETNAM, Clock, SystemClock
 from gateway.config import Misconfigured, Settings, load
 from gateway.deadlines import Calendar
 from gateway.facts import (
-    FOLLOW_EVERY_S,
-    follow_confirmed,
     form_files,
     open_catalogue,
     read_confirmed,
@@ -39,34 +35,30 @@ from gateway.facts import (
 )
 from gateway.faults import log_fault
 from gateway.fetching import Fetcher, Network, Offline, allowed_hosts
-from gateway.house import SWEEP_EVERY_S, House
+from gateway.house import House
 from gateway.intake import Intake
 from gateway.judge import Tables
-from gateway.log_steps import OUTSIDE_EVERY_S, PUBLISH_EVERY_S, cosign, publish, stamp
 from gateway.logbook import open_log
-from gateway.pending import judge_due
-from gateway.refresh import refresh, tell_of_revoked
+from gateway.office_tables import tables_in_force
 from gateway.report import Language
 from gateway.routing import OfficeTable
 from gateway.seals import open_seal
 from gateway.settle import Stores
 from gateway.store_words import MARKS
-from gateway.trusting import TrustWatch, follow
+from gateway.trusting import TrustWatch
 from schemas.catalogue import Catalogue
 from signing.indication import Refusal
 from signing.policy_file import load_policy, policy_text
 from signing.revocation import RevocationStore
 from signing.trust_list import Trusted
 from storage.cipher import Cipher
-from storage.database import Database, DatabaseAway, open_database
+from storage.database import Database, open_database
 from storage.vaults import open_vault
 
 _FAULTS = logging.getLogger("motcua.faults")
 _REQUESTS = logging.getLogger("motcua.requests")
 DETAIL_CHARACTERS_MAX = 300
 PATH_BYTES_MAX = 200
-PRUNE_EVERY_S = 60.0
-REFRESH_EVERY_S = 30.0
 _HOT_PATH = "/v1/dossiers"
 _HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "body-too-large", 415: "media-type"}
 
@@ -102,7 +94,7 @@ def open_tables(
         cosignature_path=settings.cosignature_path,
         refuse_broken_papers=settings.refuse_broken_papers,
         offices=OfficeTable.load(settings.path("offices", "") if settings.offices else None),
-        calendar=Calendar.load(),
+        calendar=Calendar.load(Path(settings.calendar) if settings.calendar else None),
         receiving_office=settings.receiving_office,
     )
 
@@ -130,7 +122,7 @@ def build(settings: Settings, clock: Clock | None = None, catalogue: Catalogue |
     # Before the first dossier is judged: what an operator confirmed refuses from the start.
     today = clock.now().astimezone(VIETNAM).date()
     confirmed = read_confirmed(stores.database, today)
-    tables = tables_confirming(tables, confirmed)
+    tables, offices = tables_in_force(tables_confirming(tables, confirmed), stores.database, stores.seal, clock.now())
     if logbook := open_log(settings, stores.database, stores.seal, clock.now()):
         stores = msgspec.structs.replace(stores, log_origin=logbook.origin)
     callers = Callers(
@@ -141,7 +133,7 @@ def build(settings: Settings, clock: Clock | None = None, catalogue: Catalogue |
     fetcher = fetcher_of(settings)
     house = House(settings, clock, stores, Intake(stores, tables, settings), callers, fetcher)
     house.trust_watch, house.confirmed, house.logbook = watch, confirmed, logbook
-    house.form_files = form_files(tables.catalogue)
+    house.form_files, house.offices_in_force = form_files(tables.catalogue), offices
     if logbook:
         house.intake.has_gone_back = lambda: logbook.has_gone_back
     if watch.trusted is not None:
@@ -237,27 +229,7 @@ def is_submission(scope: Mapping[str, object]) -> bool:
 
 def _framework(house: House) -> Litestar:
     return Litestar(
-        route_handlers=[
-            *anyone.HANDLERS,
-            *procedures.HANDLERS,
-            *oauth.HANDLERS,
-            *papers.OPEN_HANDLERS,
-            show_verifier,
-            *log.HANDLERS,
-            Router(
-                "/",
-                route_handlers=[
-                    *dossiers.HANDLERS,
-                    *validation.HANDLERS,
-                    *office.HANDLERS,
-                    *papers.HANDLERS,
-                    show_evidence,
-                    *ledger.HANDLERS,
-                    *uploads.HANDLERS,
-                ],
-                guards=[_authenticate],
-            ),
-        ],
+        route_handlers=[*doors.OPEN, Router("/", route_handlers=doors.KNOWN, guards=[_authenticate])],
         dependencies={
             "house": Provide(_house, sync_to_thread=False),
             "caller": Provide(_caller, sync_to_thread=False),
@@ -333,8 +305,8 @@ def _plainly(error: HTTPException) -> str:
 @asynccontextmanager
 async def _life(app: Litestar) -> AsyncIterator[None]:
     house: House = app.state.house
-    _stop_early(house)
-    tasks = _in_the_background(house)
+    background.stop_early(house)
+    tasks = background.begin(house)
     try:
         yield
     finally:
@@ -343,58 +315,3 @@ async def _life(app: Litestar) -> AsyncIterator[None]:
             with suppress(asyncio.CancelledError):
                 await task
         await house.close()
-
-
-def _stop_early(house: House) -> None:
-    """Let long polls end as soon as the process is asked to stop, and not when it has waited for them in vain."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        before = signal.getsignal(number)
-        if callable(before):
-
-            def stop(received: int, frame: FrameType | None, before: Callable[..., Any] = before) -> None:
-                loop.call_soon_threadsafe(house.watch.stop)
-                before(received, frame)
-
-            signal.signal(number, stop)
-
-
-async def _every(house: House, wait_s: float, *steps: Callable[[], Awaitable[object]]) -> None:
-    """Do these steps again and again; what one of them cannot do now keeps no other from its turn."""
-    while not house.watch.stopped:
-        await asyncio.sleep(wait_s)
-        for step in steps:
-            try:
-                await step()
-            except DatabaseAway:
-                continue
-            except Exception as fault:
-                log_fault(_FAULTS, "a step in the background failed", fault)
-
-
-def _in_the_background(house: House) -> list[asyncio.Task[None]]:
-    """What goes on while nobody asks: silent holders' work is offered again, what waits is judged, what may have
-    changed is fetched, trust and confirmed facts are followed, what can matter no more is dropped.
-    """
-
-    async def offer_again() -> None:
-        await house.run(desk.sweep, house.database, house.clock.now())
-
-    async def forget_ended() -> None:
-        await house.run(house.callers.forget_ended, house.clock.now())
-
-    steps: list[tuple[float, tuple[Callable[[], Awaitable[object]], ...]]] = [
-        (FOLLOW_EVERY_S, (lambda: follow_confirmed(house),)),
-        (SWEEP_EVERY_S, (offer_again,)),
-        (SWEEP_EVERY_S, (lambda: house.run_apart(house.revocations.take_shared), lambda: judge_due(house))),
-        (REFRESH_EVERY_S, (lambda: refresh(house), lambda: tell_of_revoked(house))),
-        (PRUNE_EVERY_S, (forget_ended, lambda: house.run_apart(house.uploads.sweep, house.clock.now()))),
-        (PUBLISH_EVERY_S, (lambda: publish(house),)),
-        (OUTSIDE_EVERY_S, (lambda: cosign(house),)),
-        (OUTSIDE_EVERY_S, (lambda: stamp(house),)),
-        (closing.CLOSE_EVERY_S, (lambda: closing.close_due(house),)),
-    ]
-    tasks = [asyncio.create_task(_every(house, wait_s, *some)) for wait_s, some in steps]
-    if house.trust_watch is not None:
-        tasks.append(asyncio.create_task(follow(house, house.trust_watch)))
-    return tasks

@@ -69,7 +69,8 @@ def judge_papers(envelope: Envelope, tables: Tables, now: datetime) -> tuple[lis
     findings: list[Finding] = []
     papers: list[Paper] = []
     for file in envelope.files:
-        if file.form == ATTACHMENT:
+        # Of one that is held already nothing came: what was found of it stands in its own dossier's report.
+        if file.form == ATTACHMENT and file.refers_to is None:
             paper, found = _judge(file, tables, now)
             papers.append(paper)
             findings += found
@@ -78,7 +79,7 @@ def judge_papers(envelope: Envelope, tables: Tables, now: datetime) -> tuple[lis
 
 def papers_of(envelope: Envelope) -> tuple[EnvelopeFile, ...]:
     """The supporting papers themselves, for whoever scans them."""
-    return tuple(file for file in envelope.files if file.form == ATTACHMENT)
+    return tuple(file for file in envelope.files if file.form == ATTACHMENT and file.refers_to is None)
 
 
 def _judge(file: EnvelopeFile, tables: Tables, now: datetime) -> tuple[Paper, list[Finding]]:

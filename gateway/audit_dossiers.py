@@ -50,7 +50,9 @@ _BESIDE: Final = _of_page(
     " LEFT JOIN work w ON w.dossier = d.id LEFT JOIN log_entry l ON l.seq = d.seq"
     " LEFT JOIN pending p ON p.dossier = d.id WHERE d.id IN :ids"
 )
-_FACTS: Final = _of_page("SELECT dossier, seq, type FROM event WHERE dossier IN :ids ORDER BY dossier, seq")
+_FACTS: Final = _of_page(
+    "SELECT dossier, seq, type, office, detail FROM event WHERE dossier IN :ids ORDER BY dossier, seq"
+)
 _DOCUMENTS: Final = _of_page(f"SELECT {_NAMES[Document]} FROM document WHERE dossier IN :ids")  # noqa: S608 - names are ours
 _STATED: Final = _of_page(
     f"SELECT {_NAMES[Stated]} FROM statement WHERE subject IN :ids ORDER BY seq"  # noqa: S608 - names are ours
@@ -68,12 +70,21 @@ class Beside(Struct, frozen=True):
     waits: bool
 
 
+class Happened(Struct, frozen=True):
+    """A fact, as far as the audit looks at it."""
+
+    seq: int
+    type: str
+    office: str
+    detail: str
+
+
 class _Seen(Struct, frozen=True, kw_only=True):
     """A dossier and all that is kept about it."""
 
     dossier: journal.Dossier
     beside: Beside
-    facts: list[tuple[int, str]]
+    facts: list[Happened]
     stated: list[Stated]
     documents: list[Document]
     leaves: Mapping[int, bytes]
@@ -133,8 +144,9 @@ class DossierAudit:
         )
         if (one.beside.leaf or b"").hex() != said:
             self._wrong("leaf", number, "lá nhật ký không phải của văn bản", "its leaf is not its statement's")
+        first_office = self._first_office(one)
         if dossier.statement or tombstone is None:
-            for wrong in statement_faults(dossier, self._keys):
+            for wrong in statement_faults(dossier, self._keys, first_office):
                 self._wrong("statement", number, f"văn bản: {wrong}", f"statement: {wrong}")
         if dossier.judgement is not None:
             self._judgement(one, said, tombstone)
@@ -143,7 +155,7 @@ class DossierAudit:
             self._found.refused += 1
             return
         self._found.accepted += 1
-        was_withdrawn = amounts_to is states.State.WITHDRAWN and any(fact == "accepted" for _, fact in one.facts)
+        was_withdrawn = amounts_to is states.State.WITHDRAWN and any(fact.type == "accepted" for fact in one.facts)
         if (amounts_to in _WITH_WORK or was_withdrawn) and one.beside.work is None:
             self._wrong("work", number, "không nằm trong việc của cơ quan nào", "it is nobody's work")
         elif one.beside.office not in (None, dossier.competent_office):
@@ -155,7 +167,7 @@ class DossierAudit:
         """What the facts amount to is the state."""
         dossier, number = one.dossier, one.dossier.statement_number
         try:
-            amounts_to = states.fold(fact for _, fact in one.facts)
+            amounts_to = states.fold(fact.type for fact in one.facts)
         except states.IllegalTransition as error:
             self._wrong("history", number, f"chuỗi sự kiện không hợp lệ: {error}", f"its facts cannot be: {error}")
             return states.State(dossier.state)
@@ -163,6 +175,16 @@ class DossierAudit:
             told = f"{dossier.state} ≠ {amounts_to.value}"
             self._wrong("state", number, f"trạng thái không khớp sự kiện: {told}", f"state and facts differ: {told}")
         return amounts_to
+
+    def _first_office(self, one: _Seen) -> str:
+        """The office that the receipt named. Only a transfer changes it, and the last one says where the dossier is."""
+        moves = [fact for fact in one.facts if fact.type == "transferred"]
+        if not moves:
+            return one.dossier.competent_office
+        if moves[-1].office != one.dossier.competent_office:
+            told = f"{moves[-1].office} ≠ {one.dossier.competent_office}"
+            self._wrong("office", one.dossier.statement_number, f"chuyển đến: {told}", f"passed on to: {told}")
+        return str(msgspec.json.decode(moves[0].detail).get("from", ""))
 
     def _waiting(self, one: _Seen) -> None:
         """What is pending waits to be judged, and nothing else does."""
@@ -196,19 +218,19 @@ class DossierAudit:
         dossier, number = one.dossier, str(one.dossier.judgement_number)
         if dossier.judgement:
             leaf = ids.leaf(dossier.judgement)
-            for wrong in judgement_faults(dossier, self._keys, receipt_sha256):
+            for wrong in judgement_faults(dossier, self._keys, receipt_sha256, self._first_office(one)):
                 self._wrong("judgement", number, f"kết luận: {wrong}", f"judgement: {wrong}")
         else:
             leaf = bytes.fromhex((tombstone.judgement_sha256 if tombstone else None) or "")
-        decided = [seq for seq, fact in one.facts if fact in ("accepted", "refused")]
+        decided = [fact.seq for fact in one.facts if fact.type in ("accepted", "refused")]
         if leaf not in [one.leaves.get(seq) for seq in decided]:
             self._wrong("leaf", number, "kết luận không có lá nhật ký", "the judgement has no leaf")
 
     def _stated(self, one: _Seen) -> None:
         """Further statements: each sealed, each with its leaf, each at a fact of the dossier's."""
-        facts = {seq for seq, _ in one.facts}
+        facts = {fact.seq: fact for fact in one.facts}
         for stated in one.stated:
-            for wrong in stated_faults(stated, one.dossier, self._keys):
+            for wrong in stated_faults(stated, one.dossier, self._keys, facts.get(stated.seq)):
                 self._wrong("statement", stated.number, f"văn bản: {wrong}", f"statement: {wrong}")
             if one.leaves.get(stated.seq) != stated.leaf:
                 self._wrong("leaf", stated.number, "văn bản không có lá nhật ký", "the statement has no leaf")
@@ -246,9 +268,9 @@ def _gather(tx: sa.Connection, page: Sequence[journal.Dossier]) -> list[_Seen]:
     """All that is kept about the dossiers of a page, in a handful of statements."""
     names = {"ids": [one.id for one in page]}
     beside = {row.id: Beside(*row) for row in tx.execute(_BESIDE, names)}
-    facts: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for dossier, seq, fact in tx.execute(_FACTS, names):
-        facts[dossier].append((seq, fact))
+    facts: dict[str, list[Happened]] = defaultdict(list)
+    for dossier, *fact in tx.execute(_FACTS, names):
+        facts[dossier].append(Happened(*fact))
     stated: dict[str, list[Stated]] = defaultdict(list)
     for one in _rows(tx.execute(_STATED, names), Stated):
         stated[one.subject].append(one)
@@ -258,7 +280,7 @@ def _gather(tx: sa.Connection, page: Sequence[journal.Dossier]) -> list[_Seen]:
     further = {one.seq for some in stated.values() for one in some}
     for dossier in page:
         if dossier.judgement is not None:
-            further.update(seq for seq, fact in facts[dossier.id] if fact in ("accepted", "refused"))
+            further.update(fact.seq for fact in facts[dossier.id] if fact.type in ("accepted", "refused"))
     leaves = {}
     if further:
         leaves = {int(seq): bytes(leaf) for seq, leaf in tx.execute(_LEAVES, {"ids": sorted(further)})}

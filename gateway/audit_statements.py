@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from gateway import states
 from gateway.clock import from_us, rfc3339
+from gateway.office_statement import Reported, digest_of_words
 from gateway.receipt import (
     HANDOVER_TYPE,
     JUDGEMENT_TYPE,
     NOTICE_TYPE,
     RECEIPT_TYPE,
+    REPORT_TYPE,
     Handover,
     Judgement,
     Notice,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 Keys = dict[str, dict[str, str]]
 
+_STATED: Final[dict[str, type[Handover | Reported]]] = {HANDOVER_TYPE: Handover, REPORT_TYPE: Reported}
+
 
 def open_sealed(statement: str, keys: Mapping[str, Mapping[str, str]], typ: str) -> bytes:
     """Under whichever of our own keys: the present one, and those that were retired. Raises `SealBroken`."""
@@ -39,8 +43,10 @@ def open_sealed(statement: str, keys: Mapping[str, Mapping[str, str]], typ: str)
     return open_jws(statement, jwk, typ=typ)
 
 
-def statement_faults(dossier: Dossier, keys: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """What a receipt or notice says that its row does not say; or that its seal does not hold."""
+def statement_faults(dossier: Dossier, keys: Mapping[str, Mapping[str, str]], office: str) -> list[str]:
+    """What a receipt or notice says that its row does not say; or that its seal does not hold. `office` is the one that
+    was competent at the receipt.
+    """
     refused = dossier.pack is None
     try:
         payload = open_sealed(dossier.statement, keys, NOTICE_TYPE if refused else RECEIPT_TYPE)
@@ -68,13 +74,15 @@ def statement_faults(dossier: Dossier, keys: Mapping[str, Mapping[str, str]]) ->
             "period": dossier.period,
             "batch": dossier.batch,
             "follows": dossier.follows,
-            "competent_office": dossier.competent_office,
+            "competent_office": office,
             "due_at": _instant(dossier.due_at_us),
         }
     return _differences(said, row)
 
 
-def judgement_faults(dossier: Dossier, keys: Mapping[str, Mapping[str, str]], receipt_sha256: str) -> list[str]:
+def judgement_faults(
+    dossier: Dossier, keys: Mapping[str, Mapping[str, str]], receipt_sha256: str, office: str
+) -> list[str]:
     """What a judgement says that the row, or the receipt, does not; or that its seal does not hold."""
     try:
         said = msgspec.json.decode(open_sealed(str(dossier.judgement), keys, JUDGEMENT_TYPE), type=Judgement)
@@ -88,7 +96,7 @@ def judgement_faults(dossier: Dossier, keys: Mapping[str, Mapping[str, str]], re
         "dossier": dossier.id,
         "sha256": dossier.sha256.hex(),
         "received_at": rfc3339(from_us(dossier.received_at_us)),
-        "competent_office": dossier.competent_office,
+        "competent_office": office,
         "due_at": _instant(dossier.due_at_us),
         "judged_at": _instant(dossier.judged_at_us),
         # What became of an accepted dossier afterwards is its later facts' matter.
@@ -98,23 +106,46 @@ def judgement_faults(dossier: Dossier, keys: Mapping[str, Mapping[str, str]], re
     return _differences(said, row)
 
 
-def stated_faults(stated: Stated, dossier: Dossier | None, keys: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """What is wrong with a further statement: its seal, and, of a hand-over, what it says of its dossier."""
+class Fact(Protocol):
+    """The fact that a statement states."""
+
+    @property
+    def type(self) -> str:
+        """What happened."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """The rest of it, as JSON."""
+        ...
+
+
+def stated_faults(
+    stated: Stated, dossier: Dossier | None, keys: Mapping[str, Mapping[str, str]], fact: Fact | None = None
+) -> list[str]:
+    """What is wrong with a further statement: its seal, and, of a hand-over or a report, what it says of its dossier
+    and of its fact.
+    """
     try:
         payload = open_sealed(stated.jws, keys, stated.type)
-        if stated.type != HANDOVER_TYPE or dossier is None:
+        kind = _STATED.get(stated.type)
+        if kind is None or dossier is None:
             return []
-        said = msgspec.json.decode(payload, type=Handover)
+        said = msgspec.json.decode(payload, type=kind)
     except (SealBroken, msgspec.MsgspecError) as error:
         return [str(error)]
     row: dict[str, object] = {
-        "handover": stated.number,
+        "report" if isinstance(said, Reported) else "handover": stated.number,
         "receipt": dossier.statement_number,
         "dossier": dossier.id,
         "sha256": dossier.sha256.hex(),
     }
     if dossier.statement:
         row["receipt_sha256"] = hashlib.sha256(dossier.statement.encode()).hexdigest()
+    if isinstance(said, Reported) and fact is not None:
+        row["fact"] = fact.type
+        if dossier.erased_at_us is None:
+            row["words_sha256"] = digest_of_words(msgspec.json.decode(fact.detail))
     return _differences(said, row)
 
 

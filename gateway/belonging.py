@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from gateway import once_only
 from gateway.belonging_words import (
     IVAN_POINTER,
     IVAN_POINTER_OF_BARE,
@@ -63,6 +64,8 @@ class Known(Struct, frozen=True, kw_only=True):
     mandates: tuple[Mandate, ...] = ()
     bindings: tuple[Binding, ...] = ()
     ivan_code: str = ""
+    # Of the papers that the envelope refers to by their digest, those that are held for whoever submits it.
+    held: once_only.Resolved = once_only.NOTHING
 
 
 class Belonging(Struct, frozen=True):
@@ -74,9 +77,19 @@ class Belonging(Struct, frozen=True):
     renewals: tuple[Binding, ...] = ()
 
 
-def look_up(database: Database, *, unit_code: str, on: date, client: str | None = None, ivan_code: str = "") -> Known:
+def look_up(
+    database: Database,
+    *,
+    unit_code: str,
+    on: date,
+    client: str | None = None,
+    ivan_code: str = "",
+    references: Sequence[bytes] = (),
+    submitter: str = "",
+) -> Known:
     """What step 7 must know: two look-ups for an ordinary dossier, a third for a unit with registered certificates or
-    a caller that may not speak. Without a client nobody's right is asked (judging offline). Raises `DatabaseAway`;
+    a caller that may not speak. Without a client nobody's right is asked (judging offline, or again: then `submitter`
+    says who refers to what is held). Raises `DatabaseAway`;
     trying again is safe.
     """
     unit = register.unit_at(database, unit_code, on)
@@ -88,7 +101,15 @@ def look_up(database: Database, *, unit_code: str, on: date, client: str | None 
         mandates=clients.mandates_for(database, client, unit_code) if client and unit_code and not may_speak else (),
         bindings=bindings.bindings_of(database, unit_code) if registered else (),
         ivan_code=ivan_code,
+        held=_held(database, references, client or submitter, unit_code, on),
     )
+
+
+def _held(database: Database, references: Sequence[bytes], client: str, unit: str, on: date) -> once_only.Resolved:
+    if not references:
+        return once_only.NOTHING
+    with database.read() as tx:
+        return once_only.resolve(tx, references, client=client, unit=unit, on=on)
 
 
 def no_right(known: Known, unit: str, on: date) -> Finding:

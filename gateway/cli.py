@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check-config": ("gateway.cli_operate", "kiểm tra cấu hình · check the configuration"),
     "audit": ("gateway.cli_operate", "đối chiếu mọi biên nhận · check that every receipt still holds"),
     "ledger": ("gateway.cli_ledger", "sổ đối chiếu mỗi giờ · the conservation ledger"),
+    "figures": ("gateway.cli_figures", "số liệu điều hành · figures for those who direct"),
     "verify-absence": ("gateway.cli_ledger", "kiểm bằng chứng không tiếp nhận · check a proof of non-receipt"),
     "bench": ("gateway.cli_show", "đo hiệu năng · run the benchmarks"),
     "sample": ("gateway.cli_write", "tạo hồ sơ mẫu chưa ký · write a sample dossier"),
@@ -31,8 +32,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rehearse": ("gateway.cli_rehearse", "diễn tập mẫu sắp có hiệu lực · rehearse a form's next version"),
     "verify": ("gateway.cli_verify", "kiểm chứng ngoại tuyến biên nhận, gói bằng chứng · verify receipts, bundles"),
     "client": ("gateway.cli_clients", "tài khoản kết nối · clients of the gateway"),
+    "webhook": ("gateway.cli_webhooks", "webhook và thư theo dõi hồ sơ · webhooks, and mails that follow"),
     "unit": ("gateway.cli_units", "sổ đăng ký đơn vị · the register of units"),
-    "office": ("gateway.cli_tables", "bảng cơ quan BHXH · the table of offices"),
+    "office": ("gateway.cli_offices", "bảng cơ quan BHXH · the table of offices"),
     "erase": ("gateway.cli_erase", "xóa hồ sơ hết thời hạn lưu giữ · erase dossiers whose time is over"),
     "hold": ("gateway.cli_erase", "lệnh giữ lại hồ sơ · legal holds"),
     "backup": ("gateway.cli_backup", "sao lưu khi đang chạy · back up while serving"),
@@ -41,8 +43,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "seal": ("gateway.cli_seal", "khóa niêm phong biên nhận · the keys that seal receipts"),
     "log": ("gateway.cli_log", "nhật ký công khai · the transparency log"),
     "trust": ("gateway.cli_trust", "chứng thư số gốc được tin · trusted certificates"),
-    "due": ("gateway.cli_tables", "tính hạn trả kết quả · work out a due date"),
-    "route": ("gateway.cli_tables", "tìm cơ quan giải quyết · find the competent office"),
+    "due": ("gateway.cli_calendar", "tính hạn trả kết quả · work out a due date"),
+    "calendar": ("gateway.cli_calendar", "lịch làm việc, ngày nghỉ · working hours and days off"),
+    "route": ("gateway.cli_route", "tìm cơ quan giải quyết · find the competent office"),
 }
 # The rooms' own exceptions carry a message that is one clear line; anybody else's is a fault of ours.
 _OURS = frozenset({"gateway", "schemas", "signing", "storage"})

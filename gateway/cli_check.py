@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from gateway import once_only
 from gateway.api.submit import checked
 from gateway.app import open_tables
 from gateway.belonging import Known, look_up
@@ -184,9 +185,10 @@ def _known(opened: Opened, at: datetime, database: Database | None) -> tuple[Kno
     if database is not None:
         known = look_up(database, unit_code=header.unit_code, on=at.astimezone(VIETNAM).date())
         if known.unit is not None:
-            return known, _REGISTER
+            return structs.replace(known, held=once_only.NOT_ASKED), _REGISTER
     itself = Unit(code=header.unit_code, tax_code=header.tax_code, office=header.office_code, valid_from="")
-    return Known(unit=itself if header.unit_code else None, may_speak=True), _ITSELF if header.unit_code else ""
+    known = Known(unit=itself if header.unit_code else None, may_speak=True, held=once_only.NOT_ASKED)
+    return known, _ITSELF if header.unit_code else ""
 
 
 def _tell(judged: _Judged, asked: argparse.Namespace) -> None:

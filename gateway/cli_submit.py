@@ -90,6 +90,8 @@ def declare(commands: Commands[Parser]) -> None:
         example="""
             motcua submit hoso.signed.xml --client employer-abc12345 --secret-file secret.txt
             motcua submit thang-11/ --url http://127.0.0.1:8080 --client employer-abc12345 --key client.key.pem
+            motcua submit bo-sung.signed.xml --supplement-to d-… --client employer-abc12345
+            motcua submit rut.signed.xml --withdraws d-… --client employer-abc12345
         """,
     )
     submit.add_argument("files", nargs="+", metavar="FILE", help="hồ sơ đã ký, hoặc thư mục có *.xml · or a folder")
@@ -101,6 +103,9 @@ def declare(commands: Commands[Parser]) -> None:
         "--key", type=Path, metavar="PATH", help="khóa của tài khoản (private_key_jwt) · the client's key"
     )
     submit.add_argument("--batch", type=whole(1, BATCH_MAX), metavar="N", help="đợt (mặc định: đợt kế tiếp) · batch")
+    about = submit.add_mutually_exclusive_group()
+    about.add_argument("--supplement-to", metavar="DOSSIER", help="nộp bổ sung cho hồ sơ này · as its supplement")
+    about.add_argument("--withdraws", metavar="DOSSIER", help="rút hồ sơ này · withdraws this dossier")
     submit.add_argument(
         "--connections",
         type=whole(1, CONNECTIONS_MAX),
@@ -120,6 +125,8 @@ def declare(commands: Commands[Parser]) -> None:
 
 def _submit(asked: argparse.Namespace) -> int:
     files = _files(asked.files)
+    if asked.withdraws and len(files) > 1:
+        raise CannotWork("--withdraws đi với một tệp · --withdraws goes with one file")
     told = settings()
     url = asked.url or f"http://{told.host}:{told.port}"
     sending = _Sending(asked, len(files))
@@ -176,7 +183,7 @@ class _Sending:
                 return
             try:
                 content = path.read_bytes()
-                outcome = await gateway.submit(content, batch=self.asked.batch)
+                outcome = await gateway.submit(content, batch=self.asked.batch, path=_door(self.asked))
                 self.bytes += len(content)
                 self._keep(path, outcome)
             except (GatewayAway, NotAllowed) as away:
@@ -249,6 +256,13 @@ class _Sending:
         if self.told.failed:
             return COULD_NOT
         return JUDGED_BAD if self.told.refused else DONE
+
+
+def _door(asked: argparse.Namespace) -> str:
+    """Where the files go: each a dossier of its own, or about an earlier one."""
+    if asked.supplement_to:
+        return f"/v1/dossiers/{asked.supplement_to}/supplements"
+    return f"/v1/dossiers/{asked.withdraws}/withdrawal" if asked.withdraws else "/v1/dossiers"
 
 
 def _lay(path: Path, statement: str) -> None:

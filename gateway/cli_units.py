@@ -26,16 +26,14 @@ from gateway.cli_terms import (
     thousands,
 )
 from gateway.clock import VIETNAM, SystemClock
+from gateway.offices_here import table_here
 from gateway.opened import open_migrated
-from gateway.routing import OfficeTable
 from gateway.unit_import import Difference, compare, fault_of, write
 from schemas.checkdigits import tax_code_canonical, tax_code_holds
 from storage import clients, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from gateway.config import Settings
 
 
 def declare(commands: Commands[Parser]) -> None:
@@ -80,10 +78,6 @@ def declare(commands: Commands[Parser]) -> None:
     cli_bindings.declare(kinds)
 
 
-def _offices(told: Settings) -> OfficeTable:
-    return OfficeTable.load(told.path("offices", "") if told.offices else None)
-
-
 def _add(asked: argparse.Namespace) -> int:
     told = settings()
     today = SystemClock().now().astimezone(VIETNAM).date()
@@ -98,7 +92,7 @@ def _add(asked: argparse.Namespace) -> int:
     )
     if wrong := fault_of(unit):
         raise CannotWork(" · ".join(wrong))
-    if _offices(told).resolve(unit.office, today).office is None:
+    if table_here(told, SystemClock().now()).resolve(unit.office, today).office is None:
         aside(f"Lưu ý: cơ quan {unit.office} không có trong bảng · note: not in the table of offices")
     if not tax_code_holds(unit.tax_code):
         aside(f"Lưu ý: mã số thuế {unit.tax_code} sai số kiểm tra · note: its check digit is wrong")
@@ -123,7 +117,7 @@ def _import(asked: argparse.Namespace) -> int:
     with open_migrated(told) as database:
         # A byte order mark, as spreadsheets write it, is passed over.
         with asked.file.open(encoding="utf-8-sig", newline="") as file:
-            found = compare(file, database, _offices(told), progress)
+            found = compare(file, database, table_here(told, SystemClock().now()), progress)
         writing = not asked.dry_run and (asked.skip_bad or not found.bad)
         written = 0
         if writing and found.rows > found.unchanged + found.bad:

@@ -50,6 +50,8 @@ def declare(commands: Commands[Parser]) -> None:
         example="""
             motcua sample 600 --employees 10 --seed 7 --unit AK4549H --tax-code 9922360686 -o hoso.xml
             motcua sample 04 -o dangky.xml
+            motcua sample RUT --receipt G09.20-20260116-0000123 -o rut.xml      # rút hồ sơ · a withdrawal
+            motcua sample 600 --supplement --form D02-TS -o bosung.xml          # bổ sung · a supplement
         """,
     )
     make.add_argument("procedure", metavar="PROCEDURE", help="mã thủ tục: 600, 607, 630a, 04 … · its code")
@@ -64,6 +66,11 @@ def declare(commands: Commands[Parser]) -> None:
     make.add_argument(
         "--attachment-bytes", type=whole(1, sample.ATTACHMENT_SIZE_BYTES_MAX), metavar="N", help="cỡ mỗi PDF · of a PDF"
     )
+    make.add_argument(
+        "--receipt", default="", metavar="NUMBER", help="số biên nhận của hồ sơ cần rút · to be withdrawn"
+    )
+    make.add_argument("--supplement", action="store_true", help="hồ sơ bổ sung: chỉ chứng từ và --form · a supplement")
+    make.add_argument("--form", action="append", metavar="CODE", help="tờ khai cần có (lặp lại được) · its forms")
     make.add_argument("-o", "--output", metavar="FILE", help="mặc định: đầu ra chuẩn · default: standard output")
 
     put = command(
@@ -107,6 +114,9 @@ def _sample(asked: argparse.Namespace) -> int:
         made_on=asked.made_on or today,
         attachments=asked.attachments,
         attachment_bytes=asked.attachment_bytes,
+        forms=asked.form,
+        receipt=asked.receipt,
+        supplement=asked.supplement,
         catalogue=open_catalogue(settings()),
     )
     write_file(asked.output, content)

@@ -152,6 +152,11 @@ class Work(Struct, frozen=True, kw_only=True):
     content_url: str
     lease_until: str
     due_at: str | None
+    unit: str = ""
+    period: str = ""
+    # "" for a filing; "supplement" or "withdrawal" for what was sent about the dossier `about`.
+    purpose: str = ""
+    about: str | None = None
 
 
 class WorkPage(Struct, frozen=True):
@@ -184,8 +189,10 @@ class Gateway:
             trust_env=False,
         )
 
-    async def submit(self, content: bytes, *, batch: int | None = None) -> Accepted | RefusedDossier:
-        """Send a dossier until there is an answer that says what became of it.
+    async def submit(
+        self, content: bytes, *, batch: int | None = None, path: str = "/v1/dossiers"
+    ) -> Accepted | RefusedDossier:
+        """Send a dossier until there is an answer that says what became of it. `path` is another door of that kind.
 
         Raises `GatewayAway`, `NotAllowed`, `Unexpected`. Calling again, in another process or after a crash, is safe:
         one dossier, one receipt.
@@ -199,7 +206,7 @@ class Gateway:
         patience = _Patience(self._patience_s, self._url)
         while True:
             try:
-                answer = await self._ask("POST", "/v1/dossiers", content=content, headers=headers, params=parameters)
+                answer = await self._ask("POST", path, content=content, headers=headers, params=parameters)
             except httpx.TransportError as lost:
                 # The answer was lost, or the request was. Only the gateway knows which: ask, then send again.
                 if held := await self._held(digest.hex()):
@@ -226,9 +233,14 @@ class Gateway:
             raise _error(answer)
         return _accepted(answer, fresh=False)
 
-    async def lease(self, office: str, most: int, lease_s: int, *, wait_s: float = 0) -> WorkPage:
-        """Take work of an office. A repeated call takes other work; what was not heard of is offered again later."""
-        wanted = {"max": most, "lease_s": lease_s, "wait_s": wait_s}
+    async def lease(
+        self, office: str, most: int, lease_s: int, *, wait_s: float = 0, choice: Mapping[str, object] | None = None
+    ) -> WorkPage:
+        """Take work of an office. A repeated call takes other work; what was not heard of is offered again later.
+
+        `choice` says which, and in which order: `procedures`, `first` ("offered" or "due"), `unit_order`.
+        """
+        wanted = {"max": most, "lease_s": lease_s, "wait_s": wait_s} | dict(choice or {})
         headers = {"idempotency-key": secrets.token_hex(16)}
         answer = await self._post(f"/v1/offices/{office}/leases", wanted, headers)
         return msgspec.json.decode(answer.content, type=WorkPage)

@@ -74,6 +74,9 @@ _WORK: Final = {
     "declined": "acknowledged",
     "finished": "acknowledged",
     "returned": "acknowledged",
+    "supplement-received": "acknowledged",
+    "reopened": "acknowledged",
+    "transferred": "open",
 }
 _WORK_STATES: Final = {"offered": "open", "leased": "leased", "done": "acknowledged", "dead": "dead"}
 _TRANSFERRED: Final = "transferred"

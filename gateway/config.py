@@ -32,6 +32,8 @@ AT_LEAST_ONE = (
     "tsa_every_s",
     "upload_bytes_max",
     "upload_life_s",
+    "due_soon_h",
+    "uncollected_h",
 )
 ABOVE_ZERO = ("body_idle_s", "round_window_s")
 REVOCATION_WAIT_S_MAX = 30.0
@@ -103,6 +105,28 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     catalogue: str = ""
     # The table of offices; empty: the one that comes with motcua, which is unconfirmed.
     offices: str = ""
+    # Whether files of results that bear no signature of the agency are taken; else they are refused.
+    unsigned_results: bool = False
+    # The folder of the operator's own hours.toml and overrides.toml; empty: the calendar that comes with motcua.
+    calendar: str = ""
+    # So many working hours before the due date an office and its employer are warned; and so many working hours work
+    # may lie uncollected before an alarm is raised (unconfirmed: 8 are usual to accept an online dossier).
+    due_soon_h: int = 8
+    uncollected_h: int = 8
+    # Hosts (host or host:port, with commas between) to which webhooks may be sent by plain http. Empty: https only.
+    webhook_hosts_http: str = ""
+    # Hosts of the operator's own network to which webhooks may be sent: a name may lead to its private addresses; an
+    # address of this machine or its link must be listed itself. Empty: public addresses only.
+    webhook_hosts_private: str = ""
+    # Further authorities (a PEM file) that the certificates of webhooks' hosts and of the mail server may come from;
+    # empty: public ones only.
+    outgoing_authorities: str = ""
+    # The mail server for those who follow their dossiers by mail: smtp://[user@]host:port, smtps://…; empty: no mails.
+    smtp_url: str = ""
+    # The file that holds the password of the mail server's user.
+    smtp_password_file: str = ""
+    # The address that mails are from.
+    mail_from: str = ""
     # The address at which clients reach the gateway (https://…); empty: http:// with `host` and `port`.
     public_url: str = ""
     workers: int = 1

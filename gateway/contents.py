@@ -8,8 +8,9 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
+from gateway.about import About, about_of
 from gateway.judge import Spooled, Submission
-from storage import pieces
+from storage import journal, pieces
 from storage.cipher import is_in_pieces
 from storage.vault import ContentCorrupt, ContentMissing, Place
 
@@ -163,7 +164,17 @@ def submission_of(stores: Shelves, dossier: Dossier, received_at: datetime) -> S
         batch=dossier.batch,
         channel=dossier.channel,
         media_type=dossier.media_type,
+        about=_about(stores, dossier),
     )
+
+
+def _about(stores: Shelves, dossier: Dossier) -> About | None:
+    """What it was sent about, as that dossier is now."""
+    if dossier.about is None:
+        return None
+    with stores.database.read() as tx:
+        main = journal.dossier(tx, dossier.about, journal.Scope(everything=True))
+    return None if main is None else about_of(dossier.purpose, main)
 
 
 class _ContentFile(io.RawIOBase):

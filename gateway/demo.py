@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import secrets
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -19,9 +18,13 @@ import httpx
 
 from gateway.cli_terms import DONE, JUDGED_BAD, thousands, wrapped
 from gateway.client import Accepted, BySecret, Gateway, LeaseLost, RefusedDossier
+from gateway.client_course import EmployerGateway
+from gateway.client_office import OfficeGateway
 from gateway.clock import SystemClock, for_people
+from gateway.demo_course import Course, Filed, limit_of
 from gateway.demo_dossiers import EMPLOYEES, MANY_EMPLOYEES, Bench, bench, with_another_time
-from gateway.demo_gateway import STOP_S, WORKERS, Unplayable, a_gateway, make_afresh, settings_of
+from gateway.demo_gateway import STOP_S, WORKERS, Unplayable, a_gateway, free_port, make_afresh, settings_of
+from gateway.demo_office import BackOffice, office_signer
 from gateway.first_start import DEMO_FOLDER, DEMO_OFFICES, read_secrets
 from schemas.catalogue import Catalogue
 
@@ -35,7 +38,6 @@ CONNECTIONS = 8
 START_S = 40.0
 LEASE_S = 1
 SILENT_S = 1.2
-PORT_MIN, PORT_MAX, PORTS_TRIED_MAX = 20_000, 32_000, 50
 # The Vietnamese column; the English one stands beside it.
 _COLUMN = 51
 _LOST, _LARGE, _BROKEN, _FORGED, _CONTESTED = 100, 101, 102, 103, 104
@@ -44,7 +46,7 @@ _LOST, _LARGE, _BROKEN, _FORGED, _CONTESTED = 100, 101, 102, 103, 104
 def play(home: Path) -> int:
     """Play it all in the folder `home`, which is made afresh. Returns 0 only if every check held."""
     make_afresh(home)
-    port = _free_port()
+    port = free_port()
     play_ = _Play(home, f"http://127.0.0.1:{port}")
     print("motcua demo — một kỳ nộp hồ sơ BHXH qua HTTP thật · a month-end through real HTTP")
     try:
@@ -57,16 +59,6 @@ def play(home: Path) -> int:
     return play_.sum_up()
 
 
-def _free_port() -> int:
-    """A free port below those that the system lends to connections, which could take it before the gateway does."""
-    for _ in range(PORTS_TRIED_MAX):
-        port = PORT_MIN + secrets.randbelow(PORT_MAX - PORT_MIN)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise Unplayable("không còn cổng mạng trống · no port is free")
-
-
 class _Play:
     """The acts, and what was checked in them."""
 
@@ -75,6 +67,7 @@ class _Play:
         self.began_s = perf_counter()
         self.held = self.failed = 0
         self.contents: dict[str, bytes] = {}
+        self.filed: list[Accepted] = []
         self.pinned = home / "out" / "gateway.jwks"
 
     def say(self, vi: str, en: str, *, check: bool | None = None) -> None:
@@ -85,32 +78,32 @@ class _Play:
             self.failed += not check
         print(f"{perf_counter() - self.began_s:5.1f} s {mark} {vi:<{_COLUMN}}  {en}", flush=True)
 
-    def title(self, text: str) -> None:
-        """A new act."""
-        print(text)
-
     async def through(self, process: subprocess.Popen[bytes]) -> None:
         """Everything that happens while the gateway runs."""
         await self._ready(process)
         held = {name: BySecret(client, secret) for name, client, secret in read_secrets(self.home / DEMO_FOLDER)}
         clock = SystemClock()
-        desk = bench(self.home / DEMO_FOLDER, Catalogue.load(), clock.now())
-        async with Gateway(self.url, held["employer"], clock, connections=CONNECTIONS) as employer:
+        catalogue = Catalogue.load()
+        desk = bench(self.home / DEMO_FOLDER, catalogue, clock.now())
+        async with EmployerGateway(self.url, held["employer"], clock, connections=CONNECTIONS) as employer:
             self.pinned.write_text(json.dumps(await employer.keys()))
-            self.title("Phần mềm của đơn vị · the employer's software")
+            print("Phần mềm của đơn vị · the employer's software")
             await self._month_end(employer, desk)
             await self._large(employer, desk)
             await self._lost_answer(employer, desk)
             await self._twice(employer)
-            self.title("Hồ sơ không được tiếp nhận · what is refused, and why")
+            print("Hồ sơ không được tiếp nhận · what is refused, and why")
             await self._broken(employer, desk)
             await self._forged(employer, desk)
-            self.title("Cơ quan BHXH · the offices")
+            print("Cơ quan BHXH · the offices")
             await self._offices({office: held[f"office-{office}"] for office in DEMO_OFFICES})
+            binding = asyncio.create_task(asyncio.to_thread(self._bind, DEMO_OFFICES[0]))
             await self._late(employer, desk, held[f"office-{DEMO_OFFICES[0]}"])
+            print("Từ yêu cầu bổ sung đến kết quả · from the supplement to the result")
+            await self._course(employer, desk, held, limit_of(catalogue, clock.now().date()), binding)
         process.send_signal(signal.SIGTERM)
         stopped = await asyncio.to_thread(process.wait, STOP_S)
-        self.title("Sau khi cổng đã dừng, không mạng · the gateway is stopped; offline")
+        print("Sau khi cổng đã dừng, không mạng · the gateway is stopped; offline")
         self.say("Cổng dừng êm theo SIGTERM", f"stopped in good order: exit status {stopped}", check=stopped == 0)
 
     async def _ready(self, process: subprocess.Popen[bytes]) -> None:
@@ -149,6 +142,7 @@ class _Play:
         sent_s = perf_counter() - sent_s
         for content, outcome in zip(contents, outcomes, strict=True):
             self._keep(content, outcome)
+        self.filed = [one for one in outcomes if isinstance(one, Accepted)]
         fresh = sum(isinstance(one, Accepted) and one.fresh for one in outcomes)
         numbers = {one.receipt_number for one in outcomes if isinstance(one, Accepted)}
         median_s = sorted(times)[len(times) // 2]
@@ -300,6 +294,35 @@ class _Play:
             "Giữ việc im lặng: giao lại, xác nhận muộn bị 409",
             "silent holder: handed on, too late gets 409",
             check=lost and same and second.work[0].attempt == silent.attempt + 1,
+        )
+
+    async def _course(
+        self,
+        employer: EmployerGateway,
+        desk: Bench,
+        held: dict[str, BySecret],
+        limit_working_days: int,
+        binding: asyncio.Task[bool],
+    ) -> None:
+        """What becomes of three of the first office's dossiers."""
+        clock, folder = SystemClock(), self.home / DEMO_FOLDER
+        async with AsyncExitStack() as stack:
+            offices = []
+            for code in DEMO_OFFICES:
+                gateway = await stack.enter_async_context(OfficeGateway(self.url, held[f"office-{code}"], clock))
+                offices.append(BackOffice(gateway, code, office_signer(folder, code, clock.now()), clock))
+            theirs = [Filed(number, self.filed[number]) for number in range(0, 3 * len(offices), len(offices))]
+            first, other = offices
+            act = Course(employer, (first, other), desk, limit_working_days, folder, self.say, self._keep)
+            await act.play(*theirs, bound=binding)
+
+    def _bind(self, office: str) -> bool:
+        """Tell the gateway with which certificate the office signs."""
+        folder = self.home / DEMO_FOLDER
+        office_signer(folder, office, SystemClock().now())
+        return (
+            self._motcua("office", "bind", "--office", office, "--cert", str(folder / f"office-{office}.pem"))[0]
+            == DONE
         )
 
     def afterwards(self) -> None:

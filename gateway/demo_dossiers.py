@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from schemas.catalogue import Catalogue
     from signing.sign import SigningKey
 
+PROCEDURE = "600"
 EMPLOYEES = 10
 MANY_EMPLOYEES = 1000
 PDF_BYTES = 2_000_000
@@ -35,6 +37,11 @@ class Signing(Struct, frozen=True):
 
     key: SigningKey
     certificate: x509.Certificate
+
+    @property
+    def fingerprint(self) -> str:
+        """The certificate's SHA-256 (hex)."""
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
 
 
 class Bench(Struct, frozen=True, kw_only=True):
@@ -57,7 +64,7 @@ class Bench(Struct, frozen=True, kw_only=True):
         """An unsigned dossier of this month."""
         unit = self.unit(number)
         return sample.make_dossier(
-            "600",
+            PROCEDURE,
             employees=employees,
             seed=number,
             unit=unit.code,
@@ -78,6 +85,37 @@ class Bench(Struct, frozen=True, kw_only=True):
         """A dossier that is as it should be."""
         content = self.made(number, employees=employees, attachments=attachments)
         return self.signed(content, self.held_by(self.unit(number)))
+
+    def supplement(self, number: int) -> bytes:
+        """What an office asked for about dossier `number`: only what is new, signed."""
+        unit = self.unit(number)
+        content = sample.make_dossier(
+            PROCEDURE,
+            seed=number,
+            unit=unit.code,
+            tax_code=unit.tax_code,
+            office=unit.office,
+            period=f"{self.now:%m/%Y}",
+            made_on=self.now.date(),
+            attachments=2,
+            supplement=True,
+        )
+        return self.signed(content, self.held_by(unit))
+
+    def withdrawal(self, number: int, receipt_number: str) -> bytes:
+        """The request to withdraw dossier `number`, which was received under that number."""
+        unit = self.unit(number)
+        content = sample.make_dossier(
+            "RUT",
+            seed=number,
+            unit=unit.code,
+            tax_code=unit.tax_code,
+            office=unit.office,
+            period=f"{self.now:%m/%Y}",
+            made_on=self.now.date(),
+            receipt=receipt_number,
+        )
+        return self.signed(content, self.held_by(unit))
 
     def with_mistakes(self, number: int) -> bytes:
         """A dossier as a hurried clerk sends it: a wage with dots, a birthday that no calendar has, a month 13."""

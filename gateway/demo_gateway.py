@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from gateway.cli_terms import CannotWork, environment_with
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 WORKERS = 2
 STOP_S = 20.0
+PORT_MIN, PORT_MAX, PORTS_TRIED_MAX = 20_000, 32_000, 50
 _MARK = ".motcua-demo"
 
 
@@ -31,6 +34,16 @@ def make_afresh(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
     (home / "out").mkdir(parents=True)
     (home / _MARK).touch()
+
+
+def free_port() -> int:
+    """A free port below those that the system lends to connections, which could take it before the gateway does."""
+    for _ in range(PORTS_TRIED_MAX):
+        port = PORT_MIN + secrets.randbelow(PORT_MAX - PORT_MIN)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Unplayable("không còn cổng mạng trống · no port is free")
 
 
 def settings_of(home: Path, port: int = 1) -> dict[str, str]:

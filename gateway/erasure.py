@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from gateway import erasures_file, retention, states
+from gateway import erasures_file, once_only, retention, states
 from gateway.clock import from_us, rfc3339, to_us
+from gateway.office_statement import WORDS
 from gateway.reading import PLAIN_REASONS
 from gateway.receipt import ERASURE_TYPE, LOGGED_WITHIN
 from gateway.report import Report, keep_report, read_report
 from signing.seal import SealBroken, open_jws, seal_jws
 from signing.signer import from_base64url
-from storage import documents, erasing, holds, journal, statements
+from storage import documents, erasing, followers, holds, journal, statements, work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,10 +50,10 @@ __all__ = [
 FACT: Final = "erased"
 BECAUSE_CHARACTERS_MAX: Final = 500
 # Members of the facts' details in which somebody may have written anything.
-FREE_TEXT: Final = ("reason",)
+FREE_TEXT: Final = WORDS
 _EVERYTHING: Final = journal.Scope(everything=True)
 
-Why = Literal["unknown", "erased", "held", "under-way"]
+Why = Literal["unknown", "erased", "held", "referred-to", "under-way"]
 
 
 class NotErased(Exception):
@@ -132,20 +133,62 @@ class _Texts(Struct, frozen=True):
 def erase(stores: Stores, erasures: Path, name: str, order: Order, now: datetime) -> Erased:
     """Erase the dossier of that id, or of that receipt's or notice's number.
 
-    One transaction; before it is committed, the tombstone is durable in the file `erasures`, so that no restore of the
-    database brings the dossier back. Raises `NotErased`; and `ErasuresUnkept`, `SealAway`, `DatabaseAway`: then nothing
-    was erased as far as we know, and trying again is safe.
+    What was sent about it goes with it. One transaction; before it is committed, the tombstones are durable in the file
+    `erasures`, so that no restore of the database brings the dossier back. Raises `NotErased`; and `ErasuresUnkept`,
+    `SealAway`, `DatabaseAway`: then nothing was erased as far as we know, and trying again is safe.
     """
     with stores.database.begin() as tx:
         turn = journal.take_turn(tx)
         dossier = _erasable(tx, name)
-        texts = _texts(tx, dossier)
-        said = _tombstone(dossier, texts, order, stores.log_origin, now)
-        jws = seal_jws(stores.seal.signer_at(now), msgspec.json.encode(said), ERASURE_TYPE)
-        _write(tx, turn, dossier, said, jws, texts)
+        erased = [_erase_one(tx, turn, stores, one, order, now) for one in (dossier, *_sent_about(tx, dossier))]
         journal.end_turn(tx, turn)
-        erasures_file.append(erasures, [line_of(said, jws)])
+        erasures_file.append(erasures, [line_of(one.tombstone, one.jws) for one in erased])
+    return erased[0]
+
+
+def _erase_one(
+    tx: sa.Connection, turn: journal.Turn, stores: Stores, dossier: journal.Dossier, order: Order, now: datetime
+) -> Erased:
+    texts = _texts(tx, dossier)
+    said = _tombstone(dossier, texts, order, stores.log_origin, now)
+    jws = seal_jws(stores.seal.signer_at(now), msgspec.json.encode(said), ERASURE_TYPE)
+    _write(tx, turn, dossier, said, jws, texts)
     return Erased(said, jws)
+
+
+def _sent_about(tx: sa.Connection, dossier: journal.Dossier) -> list[journal.Dossier]:
+    """Its supplements and its withdrawal go with it, each under a tombstone of its own. Raises `NotErased`."""
+    found = [one for one in followers.of(tx, dossier.id) if one.erased_at_us is None]
+    for one in found:
+        if bound := holds.binding(tx, [one.id]).get(one.id):
+            raise _held(one.statement_number, bound[0])
+        _check_relied_on(tx, one)
+        to_do = work.find(tx, one.id)
+        if one.state == states.State.PENDING.value or (to_do is not None and to_do.state != "done"):
+            raise NotErased(
+                "under-way",
+                f"{one.statement_number} (gửi cho hồ sơ này) chưa được cơ quan nhận",
+                f"{one.statement_number}, which was sent about it, has not been taken by its office yet",
+            )
+    return found
+
+
+def _check_relied_on(tx: sa.Connection, dossier: journal.Dossier) -> None:
+    """Raises `NotErased` while another dossier refers to a paper of this one, and would lose it."""
+    if relying := once_only.referred_to(tx, dossier.id):
+        raise NotErased(
+            "referred-to",
+            f"{dossier.statement_number} có giấy tờ mà hồ sơ {relying[0]} dẫn chiếu",
+            f"dossier {relying[0]} refers to a paper of it",
+        )
+
+
+def _held(number: str, hold: holds.Hold) -> NotErased:
+    return NotErased(
+        "held",
+        f"{number} đang bị giữ lại (lệnh {hold.id}: {hold.why})",
+        f"it is under a legal hold ({hold.id}): lift it first",
+    )
 
 
 def erase_again(tx: sa.Connection, turn: journal.Turn, said: Tombstone, jws: str) -> bool:
@@ -222,11 +265,8 @@ def _erasable(tx: sa.Connection, name: str) -> journal.Dossier:
             "erased", f"{number} đã xóa từ {at:%d/%m/%Y %H:%M}", f"it was erased already, at {at:%d/%m/%Y %H:%M}"
         )
     if bound := holds.binding(tx, [dossier.id]).get(dossier.id):
-        raise NotErased(
-            "held",
-            f"{number} đang bị giữ lại (lệnh {bound[0].id}: {bound[0].why})",
-            f"it is under a legal hold ({bound[0].id}): lift it first",
-        )
+        raise _held(number, bound[0])
+    _check_relied_on(tx, dossier)
     if retention.is_under_way(looked):
         raise NotErased(
             "under-way",

@@ -12,11 +12,12 @@ from gateway.clock import VIETNAM, from_us, rfc3339
 from gateway.contents import ContentErased
 from gateway.deadlines import OutsideCalendar, due
 from gateway.log_proofs import proof_text, proofs_of
+from gateway.papers import read
 from gateway.receipt import JUDGEMENT_TYPE, NOTICE_TYPE, ORIGIN_TYPE, RECEIPT_TYPE
 from gateway.report import read_report
 from gateway.validation import NothingJudged, NotKept, validation_of
 from signing.jwks import jwks_of
-from storage import journal, log_rows, readings, statements
+from storage import documents, journal, log_rows, readings, results, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ KEYS: Final = "keys.jwks"
 EVENTS: Final = "events.json"
 _ASIC: Final = "application/vnd.etsi.asic-e+zip"
 _ENDINGS: Final = {"certificate": "cer", "crl": "crl", "ocsp": "ocsp", "timestamp": "tst"}
+_RESULT_ENDINGS: Final = {"application/pdf": "pdf", "application/xml": "xml", _ASIC: "asice"}
 _STEMS: Final = {RECEIPT_TYPE: "receipt", NOTICE_TYPE: "notice", JUDGEMENT_TYPE: "judgement"}
 _EVERYTHING: Final = journal.Scope(everything=True)
 
@@ -122,12 +124,22 @@ def gather(stores: Stores, tables: Tables, dossier: Dossier, now: datetime, *, r
         told |= {"due-date.json": _json(_due(tables, dossier))}
         told |= {"readings.json": _json({"readings": list(_readings(tx, dossier.id, reader))})}
         proved = _log(tx, dossier.id, stems)
-    files |= _reports(database, tables, dossier) | told
+        kept = (
+            []
+            if dossier.erased_at_us is not None
+            else [one for one in documents.of(tx, dossier.id) if one.kind == results.KIND]
+        )
+    files |= _reports(database, tables, dossier) | told | _results(stores, kept)
     said = [name for name in files if name.endswith(".jws")]
     unlogged = sum(f"log/{PurePosixPath(name).stem}.tlog-proof" not in proved for name in said)
     files |= proved
     files |= {KEYS: _json(jwks_of(stores.seal.keys(now), now.astimezone(VIETNAM)))}
     return Gathered(files, unlogged)
+
+
+def _results(stores: Stores, kept: list[documents.Document]) -> dict[str, bytes]:
+    """The files of the results, read from the vault."""
+    return {f"results/{one.number:03}.{_RESULT_ENDINGS.get(one.media_type, 'bin')}": read(stores, one) for one in kept}
 
 
 def _first(dossier: Dossier) -> list[tuple[str, str]]:

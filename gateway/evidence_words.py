@@ -41,7 +41,12 @@ _WHAT: Final = (
     ("receipt.jws", "biên nhận (JWS), do khóa của cổng niêm phong", "the receipt (JWS), under the gateway's seal"),
     ("notice.jws", "thông báo không tiếp nhận (JWS)", "the notice of refusal (JWS)"),
     ("judgement.jws", "kết luận về hồ sơ phải chờ (JWS)", "the judgement of a dossier that had to wait (JWS)"),
-    ("statements/", "các văn bản sau đó (JWS): bàn giao, xóa", "later statements (JWS): hand-overs, erasure"),
+    (
+        "statements/",
+        "các văn bản sau đó (JWS): bàn giao, báo cáo của cơ quan, xóa",
+        "later statements (JWS): hand-overs, the office's reports, erasure",
+    ),
+    ("results/", "các tệp kết quả, đúng như cơ quan báo về", "the files of the result, as the office reported them"),
     (
         "report/validation-report.xml",
         "báo cáo kiểm tra chữ ký (ETSI TS 119 102-2)",

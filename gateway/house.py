@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from msgspec import structs
 
 from gateway.api.body import Limits
+from gateway.estimate import Estimates
 from gateway.facts import NOTHING, Confirmed, FormFiles
 from gateway.intake import answered_in_time
+from gateway.office_tables import NOTHING_YET, InForce
 from gateway.revocations import Revocations
+from gateway.track import Tracking
 from gateway.uploads import Uploads
 from storage import journal
 from storage.database import DatabaseAway
@@ -133,12 +136,16 @@ class House:
         # Setting type takes a core for as long as it lasts: one document at a time.
         self._press = ThreadPoolExecutor(1, "typeset")
         self.watch = Watch(stores.database, self.run)
+        self.estimates = Estimates(stores.database)
         self.fetcher = fetcher
+        self.tracking = Tracking(stores.database)
         # Whoever composes the house says whether a log is kept, and which folder is followed.
         self.logbook: Logbook | None = None
         self.trust_watch: TrustWatch | None = None
         # Which unconfirmed facts of the catalogue an operator has confirmed: the catalogue in the tables agrees.
         self.confirmed: Confirmed = NOTHING
+        # Which table of offices was put in force: the one in the tables agrees.
+        self.offices_in_force: InForce = NOTHING_YET
         # The files of the catalogue's forms, by version, for whoever asks for them.
         self.form_files: dict[str, FormFiles] = {}
         # Sample dossiers that were made already, the oldest first.

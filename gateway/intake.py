@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import msgspec
 
+from gateway.about import NotOpen
 from gateway.attached import infected
 from gateway.attached import scanned as with_scans
 from gateway.belonging import look_up
@@ -22,6 +23,7 @@ from gateway.faults import log_fault
 from gateway.judge import ASIC_E, Filing, Opened, Refusal, judge, may_be_explained, open_dossier, refused_instead
 from gateway.scanner import scanner_of
 from gateway.settle import Settled, settle
+from schemas.references import digests_in
 from signing.seal import SealAway
 from storage import journal, pieces
 from storage.database import DatabaseAway
@@ -251,7 +253,8 @@ class Intake:
     ) -> Settled:
         """From bytes to receipt (or to the signed notice of a refusal): trying again is always safe.
 
-        Raises `VaultAway` or `DatabaseAway` when nothing was accepted, `Poisonous` when we are at fault.
+        Raises `VaultAway` or `DatabaseAway` when nothing was accepted, `Poisonous` when we are at fault; `NotOpen` when
+        it is about a dossier that has ended.
         """
         if self.has_gone_back():
             raise DatabaseAway("the database went back behind what was published: an operator must mend it")
@@ -261,6 +264,8 @@ class Intake:
             earlier = await self._read(self.earlier, submission.sha256, caller.client, on)
             if earlier is not None:
                 return Settled(earlier, fresh=False)
+        if submission.about is not None and submission.about.closed:
+            raise NotOpen(submission.about.closed)
         if submission.spooled is not None:
             joined()
             return await self._rounds.join(await self._judge_and_keep_large(submission, caller))
@@ -349,6 +354,7 @@ class Intake:
             on=opened.submission.received_at.astimezone(VIETNAM).date(),
             client=caller.client,
             ivan_code=caller.ivan_code,
+            references=digests_in(opened.root),
         )
 
     async def _judge(self, submission: Submission, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:

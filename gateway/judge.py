@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
-from gateway import containers
+from gateway import containers, once_only
 from gateway import findings as own
+from gateway.about import About, of_purpose
 from gateway.attached import Paper, judge_papers, papers_of
 from gateway.belonging import Known, belonging, no_right
 from gateway.clock import VIETNAM
@@ -38,11 +39,13 @@ from storage.pieces import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from lxml import etree
 
 
+# The rule by which what is about another dossier goes to the office that has it; it stands in receipts.
+WITH_DOSSIER = "with-dossier-1"
 # EN 319 162-1 §4.4.1
 ASIC_E = MEDIA_TYPE
 
@@ -76,7 +79,7 @@ class Spooled(Struct, frozen=True):
 
 
 class Submission(Struct, frozen=True, kw_only=True):
-    """The bytes that came, from whom, when. `sha256` is of the bytes as received.
+    """The bytes that came, from whom, when, about which earlier dossier. `sha256` is of the bytes as received.
 
     A large container is `spooled`, and its `content` empty.
     """
@@ -89,6 +92,7 @@ class Submission(Struct, frozen=True, kw_only=True):
     channel: str = "api"
     media_type: str = "application/xml"
     spooled: Spooled | None = None
+    about: About | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -228,8 +232,9 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
     renewals: tuple[Binding, ...] = ()
     papers: tuple[Paper, ...] = ()
     if envelope is not None:
-        findings += _judge_forms(envelope, tables, received_at, verdicts, versions, looking, header)
+        findings += _judge_forms(envelope, tables, received_at, verdicts, versions, looking, header, submission.about)
         findings += containers.unnamed(opened.entries, opened.beside)
+        findings += once_only.findings_of(envelope, known.held)
         found, papers = judge_papers(envelope, tables, received_at)
         findings += found
         # (7) Signer, unit and submitter belong together.
@@ -238,9 +243,9 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
         renewals = together.renewals
         if procedure is not None:
             # (8) Which office is competent, and when the answer is due.
-            registered = known.unit.office if known.unit else envelope.office_code
-            destination = route(procedure.code, registered, envelope.office_code, on, tables.offices)
+            destination = _destination(procedure, envelope, known, submission, on, tables)
             findings += own.of_route(destination, envelope.office_code)
+            findings += of_purpose(submission.about, envelope, procedure)
 
     failed = any(not verdict.passed and not verdict.waits for verdict in verdicts)
     errors = any(finding.severity is Severity.ERROR for finding in findings)
@@ -266,7 +271,8 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
         findings=own.in_order(bounded(findings, file=ENVELOPE)),
         schema_versions=tuple(dict.fromkeys(versions)),
         route=destination,
-        due=_due(procedure, received_at, tables.calendar),
+        # What is about another dossier has no due date of its own.
+        due=None if submission.about else _due(procedure, received_at, tables.calendar),
         waits=any(verdict.waits for verdict in verdicts),
         papers=papers,
         to_scan=papers_of(envelope) if papers else (),
@@ -296,6 +302,7 @@ def _judge_forms(
     versions: list[str],
     looking: Looking,
     header: envelopes.Header,
+    about: About | None,
 ) -> list[Finding]:
     """Each form in the envelope: its signature, its schema, what a schema cannot say; then all of them together.
 
@@ -303,6 +310,7 @@ def _judge_forms(
     """
     on = now.astimezone(VIETNAM).date()
     findings: list[Finding] = []
+    is_supplement = about is not None and about.purpose == "supplement"
     read: list[tuple[EnvelopeFile, Form, etree._Element]] = []
     for file in envelope.files:
         form = tables.catalogue.form(file.form, on)
@@ -324,10 +332,10 @@ def _judge_forms(
         versions.append(form.version)
         read.append((file, form, root))
     # Rules compare forms with each other, so all are read before the first is judged.
-    facts = validate.facts_of(envelope, header, read, tables.catalogue, on)
+    facts = validate.facts_of(envelope, header, read, tables.catalogue, on, is_supplement=is_supplement)
     for file, form, root in read:
         findings += validate.validate_form(root, form, file=file.name, facts=facts)
-    return findings + validate.validate_dossier(envelope, tables.catalogue, on)
+    return findings + validate.validate_dossier(envelope, tables.catalogue, on, is_supplement=is_supplement)
 
 
 def overall(verdicts: Sequence[Verdict]) -> Verdict | None:
@@ -335,6 +343,35 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict | None:
     refused = (verdict for verdict in verdicts if not verdict.passed and not verdict.waits)
     waiting = (verdict for verdict in verdicts if verdict.waits)
     return next(refused, None) or next(waiting, None) or (verdicts[0] if verdicts else None)
+
+
+def _destination(
+    procedure: Procedure,
+    envelope: envelopes.Envelope,
+    known: Known,
+    submission: Submission,
+    on: date,
+    tables: Tables,
+) -> Route | Ambiguous:
+    """The office that is competent; what is about another dossier goes where that one is."""
+    if (about := submission.about) is not None:
+        return Route(
+            competent_office=about.office,
+            competent_name="",
+            rule=WITH_DOSSIER,
+            table_version=tables.offices.version,
+            original=envelope.office_code,
+        )
+    registered = known.unit.office if known.unit else envelope.office_code
+    return route(
+        procedure.code,
+        registered,
+        envelope.office_code,
+        on,
+        tables.offices,
+        receiving=tables.receiving_office,
+        sha256=submission.sha256,
+    )
 
 
 def _part(file: EnvelopeFile) -> PartOf:

@@ -15,6 +15,7 @@ from gateway.clock import VIETNAM, for_people, from_us
 from gateway.printing import signer_told
 from gateway.receipt import Judgement, Notice, Receipt
 from gateway.report import read_report
+from gateway.track_code import shown, tracking_code
 from schemas.printed_findings import complaints
 from schemas.printed_page import seen
 from schemas.receipt_paper import (
@@ -77,7 +78,7 @@ def address(url: str, dossier: Dossier) -> str:
 
 def statement_of(dossier: Dossier) -> Receipt | Notice:
     """What the dossier's own statement says. It is ours, and was sealed before it was kept: nothing is checked."""
-    payload = _payload(dossier.statement)
+    payload = payload_of(dossier.statement)
     if dossier.pack is None:
         return msgspec.json.decode(payload, type=Notice)
     return msgspec.json.decode(payload, type=Receipt)
@@ -87,7 +88,7 @@ def paper_of(told: Told) -> ReceiptPaper:
     """The paper of a dossier's receipt or notice, and of its judgement when it has one."""
     dossier, said = told.dossier, statement_of(told.dossier)
     report = read_report(dossier.report)
-    judged = msgspec.json.decode(_payload(dossier.judgement), type=Judgement) if dossier.judgement else None
+    judged = msgspec.json.decode(payload_of(dossier.judgement), type=Judgement) if dossier.judgement else None
     if isinstance(said, Notice):
         why = words.WHY.get(said.code)
         state, about = words.REFUSED, ((why,) if why else ()) + (words.NOT_KEPT,)
@@ -104,7 +105,7 @@ def paper_of(told: Told) -> ReceiptPaper:
     receiving = said.receiving_office if isinstance(said, Receipt) else told.tables.receiving_office
     at = _made_at(dossier)
     return ReceiptPaper(
-        title=words.TITLE_REFUSED if bad else words.TITLE_RECEIVED,
+        title=_title(dossier, state),
         outcome="bad" if bad else "good" if state is words.ACCEPTED else "waits",
         issuer=words.ISSUER,
         office=_office(told, receiving).partition(" – ")[2] or receiving,
@@ -126,6 +127,12 @@ def paper_of(told: Told) -> ReceiptPaper:
         findings_more=_more(words.FINDINGS_MORE, len(found) - FINDINGS_SHOWN_MAX, dossier=dossier.id),
         foot=f"{dossier.statement_number} · {dossier.id}",
     )
+
+
+def _title(dossier: Dossier, state: Words) -> Words:
+    if state is words.REFUSED:
+        return words.TITLE_REFUSED
+    return words.TITLE_APPOINTED if state is words.ACCEPTED and dossier.due_at_us is not None else words.TITLE_RECEIVED
 
 
 def _made_at(dossier: Dossier) -> datetime:
@@ -151,6 +158,8 @@ def _fields(told: Told, said: Receipt | Notice, judged: Judgement | None, report
     # A refused dossier is nobody's to answer.
     if dossier.due_at_us is not None and not (judged and judged.state == "refused"):
         yield _field(words.DUE, for_people(from_us(dossier.due_at_us)))
+    code = shown(tracking_code(dossier.statement))
+    yield Field(label=words.TRACKING, lines=(code,), digits=True, note=_fill(words.TRACK_AT, url=told.url))
     size = Words(f"{_thousands(dossier.size_bytes)} byte")
     yield Field(label=words.CONTENT, lines=grouped(dossier.sha256.hex()), digits=True, note=size)
     yield Field(
@@ -257,6 +266,7 @@ def _digest(statement: str) -> str:
     return hashlib.sha256(statement.encode("ascii")).hexdigest()
 
 
-def _payload(statement: str) -> bytes:
+def payload_of(statement: str) -> bytes:
+    """The JSON of a statement of ours (a compact JWS); nothing is checked."""
     payload = statement.split(".")[1]
     return base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))

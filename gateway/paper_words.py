@@ -7,6 +7,10 @@ from typing import Final
 from schemas.receipt_paper import Words
 
 TITLE_RECEIVED: Final = Words("THÔNG BÁO TIẾP NHẬN HỒ SƠ", "Notice of receipt of a dossier")
+# Accepted, with a due date: the one-stop form's own title.
+TITLE_APPOINTED: Final = Words(
+    "GIẤY TIẾP NHẬN HỒ SƠ VÀ HẸN TRẢ KẾT QUẢ", "Receipt of a dossier, and the date of its result"
+)
 TITLE_REFUSED: Final = Words("THÔNG BÁO KHÔNG TIẾP NHẬN HỒ SƠ", "Notice: a dossier was not accepted")
 ISSUER: Final = Words("Cổng tiếp nhận hồ sơ bảo hiểm xã hội", "Intake gateway for social-insurance dossiers")
 
@@ -66,6 +70,8 @@ SIGNER: Final = Words("Người ký hồ sơ", "Signer")
 SUBMITTER: Final = Words("Tài khoản nộp", "Submitted by client")
 OFFICE: Final = Words("Cơ quan giải quyết", "Competent office")
 DUE: Final = Words("Hạn trả kết quả", "Result due by")
+TRACKING: Final = Words("Mã tra cứu", "Tracking code")
+TRACK_AT: Final = Words("nhập cùng số biên nhận tại {url}/track", "type it with the number there")
 CONTENT: Final = Words("SHA-256 của hồ sơ", "SHA-256 of the dossier")
 STATEMENT: Final = Words("SHA-256 của biên nhận", "SHA-256 of the receipt (JWS)")
 NOTICE_STATEMENT: Final = Words("SHA-256 của thông báo", "SHA-256 of the notice (JWS)")

@@ -20,10 +20,12 @@ from gateway.contents import submission_of
 from gateway.faults import log_fault
 from gateway.intake import STORE_AWAY
 from gateway.judge import Filing, Refusal, Submission, judge, open_dossier
+from gateway.offering import offered, renewed
 from gateway.report import keep_report, read_report, report_of
-from gateway.settle import offered, renewed
+from gateway.supplements import joined
 from gateway.trust_kept import for_trust, keep_trust
 from gateway.trusting import tables_trusting
+from schemas.references import digests_in
 from signing.trust_list import trusted_at
 from storage import alarms, journal, pending, proofs, work
 from storage.vault import ContentMissing
@@ -34,10 +36,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from gateway.house import House
-    from gateway.intake import STORE_AWAY
     from gateway.judge import Tables
+    from gateway.settle import Stores
     from signing.indication import Wanted
-from gateway.settle import Stores
 
 # So many waiting dossiers are looked at in one go; a dossier is tried again after so long, and later less often.
 AT_ONCE_MAX: Final = 32
@@ -111,6 +112,7 @@ async def _judge_one(house: House, one: pending.Pending) -> int:
         outcome,
         house.stores,
         house.clock.now(),
+        tables=house.tables,
         policy_sha256=policy_sha256,
         policy_text=policy_text,
     )
@@ -141,7 +143,13 @@ def _judge(house: House, dossier_id: str) -> Filing | Refusal:
     if isinstance(opened, Refusal):
         return opened
     on = submission.received_at.date()
-    known = look_up(house.database, unit_code=opened.header.unit_code, on=on)
+    known = look_up(
+        house.database,
+        unit_code=opened.header.unit_code,
+        on=on,
+        references=digests_in(opened.root),
+        submitter=submission.submitter,
+    )
     return judge(opened, known, _tables_as_of(house, submission.received_at))
 
 
@@ -169,6 +177,7 @@ def conclude(
     stores: Stores,
     now: datetime,
     *,
+    tables: Tables,
     policy_sha256: str = "",
     policy_text: bytes = b"",
 ) -> int:
@@ -217,7 +226,8 @@ def conclude(
         for_trust(outcome.verdicts, dossier, stores.proofs_kept, kept, signed)
         keep_trust(tx, kept, signed, to_us(now))
         if not refused:
-            work.offer(tx, [offered(dossier, seq)])
+            work.offer(tx, [offered(dossier, seq, to_us(now))])
+            joined(tx, turn, stores, tables, dossier, now)
             if isinstance(outcome, Filing):
                 journal.record(tx, renewed(tx, turn, dossier, outcome, to_us(now)), {})
         alarms.close(tx, LONG_RULE, dossier_id, "gateway", to_us(now))

@@ -30,6 +30,7 @@ RECEIPT_TYPE = "motcua-receipt+jws"
 NOTICE_TYPE = "motcua-notice+jws"
 JUDGEMENT_TYPE = "motcua-judgement+jws"
 HANDOVER_TYPE = "motcua-handover+jws"
+REPORT_TYPE = "motcua-report+jws"
 ERASURE_TYPE = "motcua-erasure+jws"
 CLOSING_TYPE = "motcua-closing+jws"
 ORIGIN_TYPE = "motcua-origin+jws"
@@ -37,6 +38,8 @@ ORIGIN_TYPE = "motcua-origin+jws"
 LOGGED_WITHIN = timedelta(hours=24)
 # A notice names this many findings; the whole list is in the answer and in the journal.
 NOTICE_FINDINGS_MAX = 50
+# Codes have 5 digits; whatever else stands in their place is said as far as this.
+WRITTEN_CHARACTERS_MAX = 80
 
 
 class SignerNamed(Struct, frozen=True):
@@ -52,6 +55,10 @@ class Receipt(Struct, frozen=True, kw_only=True):
     `verdict` is INDETERMINATE, with `sub_indication` TRY_LATER, for a dossier that was received and waits to be judged:
     what is judged then is said in a `Judgement` that names this receipt. `log` is the origin of the transparency log
     that will hold the SHA-256 of this statement at the latest at `log_by`; both are null where no log is kept.
+    `registered_office` is the unit's agency as it was routed by, `written_office` the code that the dossier wrote, cut
+    at `WRITTEN_CHARACTERS_MAX`, and `place` where something must be inspected: with them the routing can be replayed.
+    `purpose` is '' for a filing of its own; else `supplement` or `withdrawal`, and `about` the receipt number of the
+    dossier that it is about.
     """
 
     receipt: str
@@ -81,6 +88,11 @@ class Receipt(Struct, frozen=True, kw_only=True):
     calendar: str | None
     log: str | None = None
     log_by: str | None = None
+    purpose: str = ""
+    about: str | None = None
+    registered_office: str = ""
+    written_office: str = ""
+    place: str = ""
 
 
 class FindingNamed(Struct, frozen=True, omit_defaults=True):
@@ -133,6 +145,8 @@ class Handover(Struct, frozen=True, kw_only=True):
     taken_by: str
     taken_at: str
     lease: str
+    # What the office's software signed itself when it took the dossier (a JWS by its registered key), if it did.
+    pickup: str = ""
     log: str | None = None
     log_by: str | None = None
 
@@ -202,6 +216,11 @@ def receipt(
         calendar=filing.due.calendar if filing.due else None,
         log=log or None,
         log_by=_log_by(log, submission.received_at),
+        purpose=submission.about.purpose if submission.about else "",
+        about=submission.about.number if submission.about else None,
+        registered_office=filing.route.registered[:WRITTEN_CHARACTERS_MAX],
+        written_office=filing.route.original[:WRITTEN_CHARACTERS_MAX],
+        place=filing.route.place,
     )
     return seal_jws(seal, msgspec.json.encode(payload), RECEIPT_TYPE)
 
@@ -267,7 +286,15 @@ def judgement(
 
 
 def handover(
-    dossier: Dossier, *, number: str, lease: str, taken_by: str, taken_at: datetime, seal: Signer, log: str = ""
+    dossier: Dossier,
+    *,
+    number: str,
+    lease: str,
+    taken_by: str,
+    taken_at: datetime,
+    seal: Signer,
+    log: str = "",
+    pickup: str = "",
 ) -> str:
     """Seal that the dossier was taken by its office's software `taken_by` (a client's id) under that lease."""
     payload = Handover(
@@ -280,6 +307,7 @@ def handover(
         taken_by=taken_by,
         taken_at=rfc3339(taken_at),
         lease=lease,
+        pickup=pickup,
         log=log or None,
         log_by=_log_by(log, taken_at),
     )

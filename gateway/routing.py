@@ -2,86 +2,44 @@
 
 Any office may receive, the competent one decides (phi địa giới), so the two are told apart. An office's territory does
 not follow from administrative codes; the unit's registered agency, followed through mergers by date, is what counts.
-Offices and rules are data (offices/offices.toml, offices/rules.toml). What cannot be told is shown, never guessed.
+Offices and rules are data (offices/, or the operator's own table). What cannot be told is shown, never guessed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from datetime import date
-from itertools import pairwise
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-CODE_DIGITS = 5
-CANDIDATES_MAX = 5
-WRITTEN_SHOWN_MAX = 40
+from gateway import route_spread
+from gateway.office_rows import Certainty, Office, OfficesMistaken, Rule
+from gateway.office_table import CANDIDATES_MAX, Found, OfficeTable
 
-_DATA = Path(__file__).parent / "offices"
-_CODE = re.compile(r"[0-9]{5}", re.ASCII)
-_DIGITS = re.compile(r"[0-9]{1,5}", re.ASCII)
-_NOT_DIGITS = re.compile(r"[^0-9]+")
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-Certainty = Literal["verified", "unconfirmed", "demo"]
+__all__ = ["CANDIDATES_MAX", "Ambiguous", "Office", "OfficeTable", "OfficesMistaken", "Route", "Rule", "Step", "route"]
 
-
-class OfficesMistaken(Exception):
-    """The tables of offices or rules contradict themselves. Trying again is useless until they are mended."""
+SHA256_BYTES = 32
+# The least sure of what a decision rests on is how sure it is.
+_LEAST_SURE: tuple[Certainty, ...] = ("demo", "unconfirmed", "verified")
 
 
-class Office(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One office for a span of days; `valid_to` is its last day, None while in force."""
+class Step(msgspec.Struct, frozen=True):
+    """One step of a decision, in both languages."""
 
-    code: str
-    name: str
-    parent: str
-    valid_from: date
-    certainty: Certainty
-    valid_to: date | None = None
-    successors: tuple[str, ...] = ()
-    note: str = ""
-
-    def in_force(self, on: date) -> bool:
-        """Whether the office bears this code and name on that day."""
-        return self.valid_from <= on and (self.valid_to is None or on <= self.valid_to)
-
-
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rule of competence for a span of days; `id` stands in receipts."""
-
-    id: str
-    procedures: tuple[str, ...]
-    competent: Literal["registered-agency"]
-    valid_from: date
-    title_vi: str
-    title_en: str
-    source: str
-    certainty: Certainty
-    valid_to: date | None = None
-
-    def in_force(self, on: date) -> bool:
-        """Whether the rule holds on that day."""
-        return self.valid_from <= on and (self.valid_to is None or on <= self.valid_to)
-
-
-class _OfficeFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    version: str
-    offices: tuple[Office, ...]
-
-
-class _RuleFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    version: str
-    rules: tuple[Rule, ...]
+    vi: str
+    en: str
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """The competent office, and why.
 
-    `original` is the code as the dossier wrote it. The explanation is empty when there is nothing to tell the sender:
-    the code was there, right, and in force. `receiving_office` is told only for what came in at an office.
+    `original` is the code as the dossier wrote it, `registered` the unit's agency as it was asked for and
+    `registered_office` what that stands for on the day. The explanation is for the sender, and empty when there is
+    nothing to tell: the code was there, right, and in force. `receiving_office` is where the dossier came in, when that
+    was told; `steps` is how the office was found.
     """
 
     competent_office: str
@@ -93,6 +51,11 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     candidates: tuple[Office, ...] = ()
     explanation_vi: str = ""
     explanation_en: str = ""
+    registered: str = ""
+    registered_office: str = ""
+    place: str = ""
+    certainty: Certainty = "unconfirmed"
+    steps: tuple[Step, ...] = ()
 
 
 class Ambiguous(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,244 +67,274 @@ class Ambiguous(msgspec.Struct, frozen=True, kw_only=True):
     candidates: tuple[Office, ...]
     explanation_vi: str
     explanation_en: str
+    registered: str = ""
+    place: str = ""
+    steps: tuple[Step, ...] = ()
 
 
-class Found(msgspec.Struct, frozen=True):
-    """What a written code stands for on a day: the office, or None with what a person might choose from.
+class _Asked(msgspec.Struct, frozen=True):
+    """What a decision is made from."""
 
-    `code` is the written code with its lost zeros put back. The words say what was done to it; empty when nothing was.
-    """
+    procedure: str
+    on: date
+    table: OfficeTable
+    place: str
+    sha256: bytes
 
-    code: str
+
+class _Chosen(msgspec.Struct, frozen=True):
+    """The office that a rule leads to, or None with what a person might choose from; and how sure that is."""
+
     office: Office | None
+    step: Step
     candidates: tuple[Office, ...] = ()
-    vi: str = ""
-    en: str = ""
-
-
-class OfficeTable:
-    """The dated offices and rules. Immutable; `version` names both tables and a digest of their bytes."""
-
-    def __init__(self, offices: _OfficeFile, rules: _RuleFile, *, digest: str) -> None:
-        self.version = f"{offices.version}/{rules.version}/sha256-{digest}"
-        self.offices = offices.offices
-        self.rules = rules.rules
-        self._by_code: dict[str, tuple[Office, ...]] = {}
-        for office in sorted(self.offices, key=lambda each: each.valid_from):
-            self._by_code[office.code] = (*self._by_code.get(office.code, ()), office)
-        if faults := [*self._office_faults(), *self._rule_faults()]:
-            raise OfficesMistaken("; ".join(faults))
-
-    @classmethod
-    def load(cls, path: Path | None = None) -> OfficeTable:
-        """Read a folder with offices.toml and rules.toml, or a file of offices alone; what is absent is ours."""
-        offices_at, rules_at = _DATA / "offices.toml", _DATA / "rules.toml"
-        if path is not None:
-            offices_at = path / "offices.toml" if path.is_dir() else path
-            if path.is_dir() and (path / "rules.toml").exists():
-                rules_at = path / "rules.toml"
-        try:
-            offices, rules = offices_at.read_bytes(), rules_at.read_bytes()
-            return cls(
-                msgspec.toml.decode(offices, type=_OfficeFile),
-                msgspec.toml.decode(rules, type=_RuleFile),
-                digest=hashlib.sha256(offices + b"\0" + rules).hexdigest()[:12],
-            )
-        except (OSError, ValueError) as fault:
-            raise OfficesMistaken(f"{offices_at.name}, {rules_at.name}: {fault}") from fault
-
-    def get(self, code: str, on: date) -> Office | None:
-        """The office that bears exactly this code on that day."""
-        for office in self._by_code.get(code, ()):
-            if office.in_force(on):
-                return office
-        return None
-
-    def offices_on(self, on: date) -> tuple[Office, ...]:
-        """All offices in force on that day, by code."""
-        return tuple(sorted((each for each in self.offices if each.in_force(on)), key=lambda each: each.code))
-
-    def rule_for(self, procedure: str, on: date) -> Rule | None:
-        """The rule that names the procedure, else the rule for all, in force on that day."""
-        held = [rule for rule in self.rules if rule.in_force(on)]
-        for wanted in (procedure, "*"):
-            for rule in held:
-                if wanted in rule.procedures:
-                    return rule
-        return None
-
-    def resolve(self, written: str, on: date) -> Found:
-        """What the written code stands for on that day: lost zeros put back, mergers followed, nothing guessed."""
-        if (office := self.get(written, on)) is not None:
-            return Found(written, office)
-        shown = written.strip()[:WRITTEN_SHOWN_MAX]
-        if not _DIGITS.fullmatch(shown):
-            return Found(
-                shown,
-                None,
-                self._alike(shown, on),
-                f"“{shown}” không phải mã cơ quan BHXH (5 chữ số)" if shown else "không có mã cơ quan BHXH",
-                f"“{shown}” is not an office code (5 digits)" if shown else "there is no office code",
-            )
-        code = shown.zfill(CODE_DIGITS)
-        vi, en = ("", "") if code == shown else (f"mã “{shown}” được hiểu là {code}", f"“{shown}” was read as {code}")
-        rows = self._by_code.get(code)
-        if rows is None:
-            vi = f"mã “{shown}” không có trong bảng cơ quan BHXH, kể cả khi thêm số 0 ở đầu ({code})"
-            en = f"“{shown}” is not in the table of offices, nor is {code} with its zeros put back"
-            return Found(code, None, self._alike(shown, on), vi, en)
-        if (office := self.get(code, on)) is not None:
-            return Found(code, office, (), vi, en)
-        return self._follow(code, on, vi, en)
-
-    def _follow(self, code: str, on: date, vi: str, en: str) -> Found:
-        """Follow an office that has ended to its one successor, step by step, until one is in force."""
-        chain, here = [code], code
-        while True:
-            row = next((each for each in reversed(self._by_code[here]) if each.valid_to and each.valid_to < on), None)
-            if row is None or (len(row.successors) == 1 and row.successors[0] in chain):
-                says = (
-                    f"cơ quan {here} không hoạt động ngày {on:%d/%m/%Y}",
-                    f"{here} is not in force on {on:%d/%m/%Y}",
-                )
-                return Found(code, None, (), *_joined((vi, en), says))
-            if len(row.successors) != 1:
-                why_vi = "được chia cho nhiều cơ quan" if row.successors else "chưa rõ cơ quan thay thế"
-                why_en = "its units were shared out" if row.successors else "and no successor is known"
-                says = (
-                    f"cơ quan {here} {row.name} đã ngừng từ sau ngày {row.valid_to:%d/%m/%Y}, {why_vi}",
-                    f"{here} {row.name} ended on {row.valid_to:%d/%m/%Y}, {why_en}",
-                )
-                return Found(code, None, self._heirs(row, on), *_joined((vi, en), says))
-            here = row.successors[0]
-            chain.append(here)
-            if (office := self.get(here, on)) is not None:
-                arrow = " → ".join(chain)
-                says = (f"đã sáp nhập: {arrow} {office.name}", f"merged: {arrow} {office.name}")
-                return Found(code, office, (), *_joined((vi, en), says))
-
-    def _heirs(self, row: Office, on: date) -> tuple[Office, ...]:
-        """Every office in force that took over from `row`, by whatever way."""
-        heirs: dict[str, Office] = {}
-        seen, ahead = {row.code}, list(row.successors)
-        while ahead:
-            here = ahead.pop(0)
-            if here in seen:
-                continue
-            seen.add(here)
-            if (office := self.get(here, on)) is not None:
-                heirs[here] = office
-            else:
-                ahead += [each for ended in self._by_code[here] for each in ended.successors]
-        return tuple(heirs.values())
-
-    def _alike(self, written: str, on: date) -> tuple[Office, ...]:
-        """Offices whose code holds the written digits at its end, else anywhere: for a person to choose from."""
-        digits = _NOT_DIGITS.sub("", written)
-        if not digits:
-            return ()
-        held = self.offices_on(on)
-        at_end = [each for each in held if each.code.endswith(digits)]
-        bare = digits.lstrip("0")
-        within = [each for each in held if bare and bare in each.code and each not in at_end]
-        return tuple((at_end + within)[:CANDIDATES_MAX])
-
-    def _office_faults(self) -> list[str]:
-        faults = []
-        for code, rows in self._by_code.items():
-            if not _CODE.fullmatch(code):
-                faults.append(f"office code {code!r} is not 5 digits")
-            for earlier, later in pairwise(rows):
-                if earlier.valid_to is None or earlier.valid_to >= later.valid_from:
-                    faults.append(f"two rows of {code} are in force on {later.valid_from}")
-            for row in rows:
-                if row.valid_to is not None and row.valid_to < row.valid_from:
-                    faults.append(f"{code} ends before it begins")
-                if row.successors and row.valid_to is None:
-                    faults.append(f"{code} has successors but no last day")
-                unknown = [each for each in (*row.successors, row.parent) if each and each not in self._by_code]
-                faults += [f"{code} names {each}, which is not in the table" for each in unknown]
-        return faults
-
-    def _rule_faults(self) -> list[str]:
-        ids = [rule.id for rule in self.rules]
-        faults = [f"rule id {each} is used twice" for each in sorted(set(ids)) if ids.count(each) > 1]
-        for at, rule in enumerate(self.rules):
-            for other in self.rules[at + 1 :]:
-                begin = max(rule.valid_from, other.valid_from)
-                if set(rule.procedures) & set(other.procedures) and rule.in_force(begin) and other.in_force(begin):
-                    faults.append(f"rules {rule.id} and {other.id} both hold on {begin}")
-        return faults
+    certainty: Certainty = "verified"
 
 
 def route(
-    procedure: str, unit_office: str, written_office: str, on: date, table: OfficeTable, *, place: str = ""
+    procedure: str,
+    unit_office: str,
+    written_office: str,
+    on: date,
+    table: OfficeTable,
+    *,
+    place: str = "",
+    receiving: str = "",
+    sha256: bytes = b"",
 ) -> Route | Ambiguous:
     """The office that is competent for a dossier of `procedure` on that day.
 
     `unit_office` is the agency with which the unit is registered, and decides; `written_office` is what the dossier
-    says (CoQuanQuanLy), which is only compared: it arrives mangled in practice. `place` is the office whose counter or
-    post room took the dossier in, if one did.
+    says (CoQuanQuanLy), which is only compared: it arrives mangled in practice. `place` is the commune (or province) in
+    which something has to be inspected, as its code; "" when it is not known. `receiving` is the office whose counter,
+    post room or gateway took the dossier in. `sha256` is the dossier's digest, by which load is spread.
+
+    The same arguments give the same answer, always: nothing else is looked at.
     """
-    rule = table.rule_for(procedure, on)
-    if rule is None:
-        return Ambiguous(
-            original=written_office,
-            rule="",
-            table_version=table.version,
-            candidates=(),
-            explanation_vi=f"Không có quy tắc phân công cơ quan giải quyết cho thủ tục {procedure} ngày {on:%d/%m/%Y}.",
-            explanation_en=f"No rule says which office is competent for procedure {procedure} on {on:%d/%m/%Y}.",
-        )
     registered = table.resolve(unit_office, on)
+    rule = table.rule_for(procedure, on, registered.office)
+    asked = _Asked(procedure, on, table, place.strip(), sha256)
+    steps = [_read(registered)]
+    if rule is None:
+        vi = f"Không có quy tắc phân công cơ quan giải quyết cho thủ tục {procedure} ngày {on:%d/%m/%Y}."
+        en = f"No rule says which office is competent for procedure {procedure} on {on:%d/%m/%Y}."
+        return _ambiguous(asked, unit_office, written_office, "", (), vi, en, steps)
+    steps.append(_ruled(rule))
     if registered.office is None:
-        return Ambiguous(
-            original=written_office,
-            rule=rule.id,
-            table_version=table.version,
-            candidates=registered.candidates,
-            explanation_vi=f"Không xác định được cơ quan BHXH quản lý đơn vị: {registered.vi}.",
-            explanation_en=f"The agency that manages the unit cannot be told: {registered.en}.",
-        )
+        vi = f"Không xác định được cơ quan BHXH quản lý đơn vị: {registered.vi}."
+        en = f"The agency that manages the unit cannot be told: {registered.en}."
+        return _ambiguous(asked, unit_office, written_office, rule.id, registered.candidates, vi, en, steps)
+    chosen = _by_rule(rule, registered.office, asked)
+    steps.append(chosen.step)
+    if chosen.office is not None and not chosen.office.may_handle(procedure):
+        chosen = _who_may(chosen, rule, asked)
+        steps.append(chosen.step)
+    if chosen.office is None:
+        vi, en = chosen.step.vi, chosen.step.en
+        return _ambiguous(asked, unit_office, written_office, rule.id, chosen.candidates, vi, en, steps)
+    competent = chosen.office
     written = registered if written_office == unit_office else table.resolve(written_office, on)
-    vi, en = _compared(registered.office, written)
+    fits = registered.office if written.office is not competent else competent
+    vi, en = _compared(competent, fits, registered.office, written)
     return Route(
-        competent_office=registered.office.code,
-        competent_name=registered.office.name,
+        competent_office=competent.code,
+        competent_name=competent.name,
         rule=rule.id,
         table_version=table.version,
         original=written_office,
-        receiving_office=office.code if place and (office := table.resolve(place, on).office) else None,
-        candidates=_candidates(registered.office, written),
+        receiving_office=office.code if receiving and (office := table.resolve(receiving, on).office) else None,
+        candidates=_candidates(fits, written),
         explanation_vi=vi,
         explanation_en=en,
+        registered=unit_office,
+        registered_office=registered.office.code,
+        place=place,
+        certainty=_least_sure((rule.certainty, competent.certainty, chosen.certainty)),
+        steps=tuple(steps),
     )
 
 
-def _compared(competent: Office, written: Found) -> tuple[str, str]:
-    """What the sender should know about the office it wrote; empty when it wrote the competent one, as it is."""
-    if written.office is competent:
+def _by_rule(rule: Rule, registered: Office, asked: _Asked) -> _Chosen:
+    """The office that the rule leads to."""
+    if rule.competent == "place":
+        return _of_place(registered, asked)
+    if rule.competent == "spread":
+        return _spread(rule, registered, asked)
+    return _Chosen(registered, _goes_to(registered, "cơ quan đang quản lý đơn vị", "the unit's registered agency"))
+
+
+def _of_place(registered: Office, asked: _Asked) -> _Chosen:
+    """The local office of the place that has to be inspected; where that is not known, the registered agency."""
+    if not asked.place:
+        step = _goes_to(
+            registered,
+            "phải kiểm tra tại chỗ nhưng không rõ nơi kiểm tra, nên về cơ quan đang quản lý đơn vị (chưa xác nhận)",
+            "an inspection on site is due but the place is not known, so the registered agency has it (unconfirmed)",
+        )
+        return _Chosen(registered, step, certainty="unconfirmed")
+    table, on = asked.table, asked.on
+    told = ", ".join(each.name for each in table.places.resolve(asked.place, on))
+    vi, en = f"{asked.place} ({told or 'ngoài danh mục'})", f"{asked.place} ({told or 'not in the list'})"
+    serving = table.serving(asked.place, on)
+    if not serving:
+        step = _goes_to(
+            registered,
+            f"bảng không nêu cơ quan nào phục vụ nơi kiểm tra {vi}, nên về cơ quan đang quản lý đơn vị (chưa xác nhận)",
+            f"the table names no office for the place of inspection {en}, "
+            "so the registered agency has it (unconfirmed)",
+        )
+        return _Chosen(registered, step, certainty="unconfirmed")
+    able = tuple(each for each in serving if each.may_handle(asked.procedure))
+    local = able or serving
+    if len(local) > 1:
+        listed = ", ".join(each.code for each in local)
+        step = Step(
+            f"Nhiều cơ quan cùng phục vụ nơi kiểm tra {vi}: {listed}.",
+            f"More than one office serves the place of inspection {en}: {listed}.",
+        )
+        return _Chosen(None, step, local[:CANDIDATES_MAX])
+    step = _goes_to(
+        local[0],
+        f"cơ quan tại nơi kiểm tra {vi}",
+        f"the local office of the place of inspection {en}",
+    )
+    return _Chosen(local[0], step)
+
+
+def _spread(rule: Rule, registered: Office, asked: _Asked) -> _Chosen:
+    """One of the rule's offices, by the dossier's digest; only those that are there that day and may decide it."""
+    held = {code: asked.table.get(code, asked.on) for code in rule.weights}
+    able = {code: one for code, one in held.items() if one is not None and one.may_handle(asked.procedure)}
+    if not able:
+        step = _goes_to(
+            registered,
+            "không cơ quan nào trong quy tắc chia tải nhận được hồ sơ này, nên về cơ quan đang quản lý đơn vị",
+            "none of the offices that share the load may have it, so the registered agency has it",
+        )
+        return _Chosen(registered, step)
+    if len(asked.sha256) != SHA256_BYTES:
+        step = Step(
+            "Quy tắc chia tải cần mã băm SHA-256 của hồ sơ; chưa có mã băm nên không chọn.",
+            "The load is spread by the dossier's SHA-256; without it none of the offices is chosen.",
+        )
+        return _Chosen(None, step, tuple(able.values())[:CANDIDATES_MAX])
+    drawn = route_spread.scores({code: rule.weights[code] for code in able}, asked.sha256)
+    office = able[drawn[0][0]]
+    told = ", ".join(f"{code} ×{rule.weights[code]} = {score:.6f}" for code, score in drawn[:CANDIDATES_MAX])
+    step = _goes_to(
+        office,
+        f"chia tải theo mã băm của hồ sơ, điểm cao nhất ({told})",
+        f"the load is spread by the dossier's digest, the highest score ({told})",
+    )
+    return _Chosen(office, step)
+
+
+def _who_may(chosen: _Chosen, rule: Rule, asked: _Asked) -> _Chosen:
+    """The nearest office above that may decide the procedure, else the rule's fallback, else nobody."""
+    short, table = chosen.office, asked.table
+    above = table.above(short, asked.on)[1:] if short else []
+    fallback = table.resolve(rule.fallback, asked.on).office if rule.fallback else None
+    instead = next((each for each in (*above, *filter(None, (fallback,))) if each.may_handle(asked.procedure)), None)
+    code = short.code if short else ""
+    if instead is None:
+        able = tuple(each for each in table.offices_on(asked.on) if asked.procedure in each.handles)
+        step = Step(
+            f"Cơ quan {code} không được giao thủ tục {asked.procedure}, cấp trên và cơ quan thay thế cũng không.",
+            f"{code} may not handle procedure {asked.procedure}, nor may those above it or the rule's fallback.",
+        )
+        return _Chosen(None, step, able[:CANDIDATES_MAX])
+    whose_vi, whose_en = ("cấp trên", "the office above") if instead in above else ("cơ quan thay thế", "the fallback")
+    step = _goes_to(
+        instead,
+        f"{code} không được giao thủ tục {asked.procedure}, nên về {whose_vi}",
+        f"{code} may not handle procedure {asked.procedure}, so {whose_en} has it",
+    )
+    return _Chosen(instead, step, certainty=chosen.certainty)
+
+
+def _read(found: Found) -> Step:
+    """How the unit's registered agency was read."""
+    if found.office is None:
+        return Step(f"Cơ quan quản lý đơn vị: {found.vi}.", f"The unit's registered agency: {found.en}.")
+    named = f"{found.office.code} {found.office.name}"
+    if found.vi:
+        return Step(
+            f"Cơ quan quản lý đơn vị: {named} ({found.vi}).", f"The unit's registered agency: {named} ({found.en})."
+        )
+    return Step(
+        f"Cơ quan quản lý đơn vị: {named}, mã đúng và đang có hiệu lực.",
+        f"The unit's registered agency: {named}; the code is right and in force.",
+    )
+
+
+def _ruled(rule: Rule) -> Step:
+    mark = {"verified": ("", ""), "unconfirmed": (" (chưa xác nhận)", " (unconfirmed)"), "demo": (" (mẫu)", " (demo)")}
+    vi, en = mark[rule.certainty]
+    return Step(f"Quy tắc {rule.id}{vi}: {rule.title_vi}", f"Rule {rule.id}{en}: {rule.title_en}")
+
+
+def _goes_to(office: Office, why_vi: str, why_en: str) -> Step:
+    return Step(
+        f"Cơ quan giải quyết: {office.code} {office.name}: {why_vi}.",
+        f"The competent office: {office.code} {office.name}: {why_en}.",
+    )
+
+
+def _ambiguous(
+    asked: _Asked,
+    registered: str,
+    written: str,
+    rule: str,
+    candidates: tuple[Office, ...],
+    vi: str,
+    en: str,
+    steps: list[Step],
+) -> Ambiguous:
+    said = Step(vi, en)
+    return Ambiguous(
+        original=written,
+        rule=rule,
+        table_version=asked.table.version,
+        candidates=candidates,
+        explanation_vi=vi,
+        explanation_en=en,
+        registered=registered,
+        place=asked.place,
+        steps=tuple(steps) if said in steps else (*steps, said),
+    )
+
+
+def _compared(competent: Office, fits: Office, registered: Office, written: Found) -> tuple[str, str]:
+    """What the sender should know about the office it wrote; empty when it wrote one that fits, as it is."""
+    goes_to = f"{competent.code} {competent.name}"
+    if written.office is fits:
         if not written.vi:
             return "", ""
-        goes_to = f"{competent.code} {competent.name}"
         return f"Hồ sơ được chuyển đến {goes_to}: {written.vi}.", f"The dossier goes to {goes_to}: {written.en}."
     if written.office is None:
         why_vi, why_en = written.vi, written.en
     else:
-        why_vi = f"hồ sơ ghi {written.office.code} {written.office.name}" + (f" ({written.vi})" if written.vi else "")
-        why_en = f"it names {written.office.code} {written.office.name}" + (f" ({written.en})" if written.en else "")
-    vi = f"Cơ quan ghi trong hồ sơ không khớp: {why_vi}. Hồ sơ được chuyển đến cơ quan đang quản lý đơn vị: "
-    en = f"The office written in the dossier does not fit: {why_en}. The dossier goes to the unit's registered agency: "
-    return f"{vi}{competent.code} {competent.name}.", f"{en}{competent.code} {competent.name}."
+        named = f"{written.office.code} {written.office.name}"
+        why_vi = f"hồ sơ ghi {named}" + (f" ({written.vi})" if written.vi else "")
+        why_en = f"it names {named}" + (f" ({written.en})" if written.en else "")
+    vi = f"Cơ quan ghi trong hồ sơ không khớp: {why_vi}. "
+    en = f"The office written in the dossier does not fit: {why_en}. "
+    if competent is registered:
+        vi += f"Hồ sơ được chuyển đến cơ quan đang quản lý đơn vị: {goes_to}."
+        en += f"The dossier goes to the unit's registered agency: {goes_to}."
+    else:
+        vi += f"Cơ quan đang quản lý đơn vị: {registered.code} {registered.name}; hồ sơ do {goes_to} giải quyết."
+        en += f"The unit's registered agency: {registered.code} {registered.name}; the dossier goes to {goes_to}."
+    return vi, en
 
 
-def _candidates(competent: Office, written: Found) -> tuple[Office, ...]:
-    """What the sender may have meant when it did not write the competent office; that one first."""
-    if written.office is competent:
+def _candidates(fits: Office, written: Found) -> tuple[Office, ...]:
+    """What the sender may have meant when it did not write the office that fits; that one first."""
+    if written.office is fits:
         return ()
     others = written.candidates if written.office is None else (written.office,)
-    return (competent, *(each for each in others if each is not competent))[:CANDIDATES_MAX]
+    return (fits, *(each for each in others if each is not fits))[:CANDIDATES_MAX]
 
 
-def _joined(first: tuple[str, str], then: tuple[str, str]) -> tuple[str, str]:
-    return "; ".join(filter(None, (first[0], then[0]))), "; ".join(filter(None, (first[1], then[1])))
+def _least_sure(marks: Iterable[Certainty]) -> Certainty:
+    return min(marks, key=_LEAST_SURE.index)

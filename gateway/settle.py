@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from gateway import ids, receipt, states
+from gateway import ids, once_only, receipt, states
 from gateway.belonging import not_your_unit
-from gateway.clock import VIETNAM, to_us
-from gateway.judge import Filing, Refusal
+from gateway.clock import VIETNAM, from_us, to_us
+from gateway.judge import Filing, Refusal, refused_instead
+from gateway.offering import offered, renewed
 from gateway.report import keep_report, report_of
+from gateway.supplements import joined
 from gateway.trust_kept import for_trust, keep_trust
-from storage import bindings, journal, pending, pieces, proofs, work
+from storage import journal, pending, pieces, proofs, work
 from storage.vault import Entry
 
 if TYPE_CHECKING:
@@ -163,6 +165,9 @@ class _Round:
         work.offer(self.tx, ledger.works)
         pending.add(self.tx, ledger.waiting)
         keep_trust(self.tx, ledger.kept, ledger.signed, max((one.received_at_us for one in ledger.dossiers), default=0))
+        for dossier in ledger.dossiers:
+            if dossier.about is not None and dossier.state == states.State.ACCEPTED.value:
+                joined(self.tx, self.turn, self.stores, self.tables, dossier, from_us(dossier.received_at_us))
         return settled
 
     @staticmethod
@@ -202,6 +207,9 @@ class _Round:
                         code="not-your-unit",
                         findings=(not_your_unit(one.unit),),
                     )
+                elif lost := once_only.lost(self.tx, one.parts, client=client, unit=one.unit, on=on):
+                    # A paper that it refers to was erased since it was judged.
+                    one = refused_instead(one, lost)  # noqa: PLW2901
             own.append(one)
         return own
 
@@ -216,7 +224,8 @@ class _Round:
 
     def _accept(self, filing: Filing, number: str) -> journal.Dossier:
         submission = filing.submission
-        batch, follows = self._batch(filing)
+        about = submission.about
+        batch, follows = (about.batch, about.dossier) if about else self._batch(filing)
         dossier_id = ids.dossier_id(submission.sha256)
         # (10) The statement is sealed; it is not spoken before the commit.
         statement = receipt.receipt(
@@ -262,6 +271,8 @@ class _Round:
             pack_length=kept.place.length,
             wrapped_key=kept.wrapped_key,
             media_type=submission.media_type,
+            purpose=about.purpose if about else "",
+            about=about.dossier if about else None,
         )
         self.ledger.dossiers.append(dossier)
         if kept.pieces is not None:
@@ -269,7 +280,8 @@ class _Round:
         self.ledger.parts.extend(
             journal.Part(dossier=dossier_id, **msgspec.structs.asdict(part)) for part in filing.parts
         )
-        self._event(dossier, fact, seq, {"receipt": number, "follows": follows} if follows else {"receipt": number})
+        more = {"follows": follows, "purpose": dossier.purpose, "about": dossier.about}
+        self._event(dossier, fact, seq, {"receipt": number} | {name: said for name, said in more.items() if said})
         self.ledger.leaves.append(journal.LogEntry(seq, ids.leaf(statement)))
         for_trust(filing.verdicts, dossier, self.stores.proofs_kept, self.ledger.kept, self.ledger.signed)
         if filing.waits:
@@ -277,7 +289,7 @@ class _Round:
             waits = pending.Pending(dossier=dossier_id, since_us=at_us, next_try_at_us=at_us, attempts=0)
             self.ledger.waiting.append(waits)
         else:
-            self.ledger.works.append(offered(dossier, seq))
+            self.ledger.works.append(offered(dossier, seq, dossier.received_at_us))
             self.ledger.events.extend(renewed(self.tx, self.turn, dossier, filing, dossier.received_at_us))
         return dossier
 
@@ -359,40 +371,3 @@ class _Round:
                 office=dossier.competent_office if fact == "accepted" else "",
             )
         )
-
-
-def renewed(
-    tx: sa.Connection, turn: journal.Turn, dossier: journal.Dossier, filing: Filing, at_us: int
-) -> list[journal.Event]:
-    """Register the certificates that were recognised as renewals, and return the facts that say so."""
-    return [
-        journal.Event(
-            seq=turn.next(),
-            dossier=dossier.id,
-            type="certificate-renewed",
-            at_us=at_us,
-            actor="gateway",
-            detail=msgspec.json.encode(
-                {"unit": row.unit, "certificate": row.sha256, "serial": row.serial, "renews": row.renews or ""}
-            ).decode(),
-            unit=dossier.unit,
-            submitter=dossier.submitter,
-            office=dossier.competent_office,
-        )
-        for row in bindings.renewed(tx, filing.renewals)
-    ]
-
-
-def offered(dossier: journal.Dossier, seq: int) -> work.Work:
-    """The work that an accepted dossier is to its office, offered with fact number `seq`."""
-    return work.Work(
-        dossier=dossier.id,
-        offered_seq=seq,
-        office=dossier.competent_office,
-        state="offered",
-        due_at_us=dossier.due_at_us,
-        attempt=0,
-        lease=None,
-        holder=None,
-        lease_until_us=None,
-    )

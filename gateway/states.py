@@ -66,6 +66,17 @@ TRANSITIONS: dict[str, tuple[frozenset[State | None], State]] = {
     ),
     "finished": (frozenset({State.ACKNOWLEDGED, State.IN_WORK}), State.FINISHED),
     "returned": (frozenset({State.FINISHED}), State.RETURNED),
+    # What the employer sent was asked for: the clock runs again.
+    "supplement-received": (frozenset({State.SUPPLEMENT_REQUESTED}), State.IN_WORK),
+    # Offered to another office, which has not taken it yet.
+    "transferred": (
+        frozenset(
+            {State.ACCEPTED, State.ACKNOWLEDGED, State.IN_WORK, State.SUPPLEMENT_REQUESTED, State.AWAITING_PAPER}
+        ),
+        State.ACCEPTED,
+    ),
+    # A correction: what was reported as ended goes on.
+    "reopened": (frozenset({State.FINISHED, State.RETURNED, State.STOPPED, State.DECLINED}), State.IN_WORK),
 }
 # Facts that leave a dossier where it stands: its work was handed about.
 STEADY = frozenset(
@@ -80,6 +91,23 @@ STEADY = frozenset(
         "certificate-renewed",
         # Learnt afterwards; what becomes of the dossier is its office's decision.
         "signer-revoked",
+        # Its office went on with it: who has it now, what was numbered, paid for or corrected.
+        "worked-on",
+        "passed-on",
+        # The office that had it has it no more; `transferred` says where it went.
+        "sent-on",
+        "numbered",
+        "fee-requested",
+        "corrected",
+        # An apology with its new date.
+        "re-appointed",
+        # The employer sent something unasked, or too late to change anything.
+        "supplement-added",
+        "withdrawal-late",
+        # The clock spoke.
+        "due-soon",
+        "due-now",
+        "overdue",
         # The key to its content was destroyed, and what quotes persons was cleared; where it stood, it stands.
         "erased",
     }

@@ -11,9 +11,10 @@ from msgspec import Struct
 
 from gateway.clock import for_people
 from gateway.erasure import Tombstone
+from gateway.office_statement import Reported
 from gateway.receipt import Handover, Judgement, Notice, Receipt
 from gateway.verify_log import Proved, announced, is_origin_file, prove, stamped, stamped_words
-from gateway.verify_statement import Statement, Untrue, check_period, open_statement
+from gateway.verify_statement import Statement, Untrue, check_period, fact_of, open_statement
 from signing.asic import AsicContainer, open_container
 from signing.indication import Refusal
 from signing.jwks import JwksUnusable, PublishedKey, read_jwks
@@ -34,6 +35,7 @@ CONTAINER, SEAL, RECEIPT, RECEIVED, STATEMENTS, LOG, STAMPS = range(1, 8)
 _KEYS_FILE: Final = "keys.jwks"
 _EVENTS_FILE: Final = "events.json"
 _RECEIVED: Final = "received/"
+_RESULTS: Final = "results/"
 T = TypeVar("T")
 
 
@@ -231,7 +233,7 @@ class BundleVerification:
             said = self._open(name, STATEMENTS)
             if not self._is_about_this(said):
                 raise Untrue("Văn bản của hồ sơ khác.", "It is about another dossier.", step=STATEMENTS, what=name)
-            fact = _fact_of(said)
+            fact = fact_of(said)
             if fact is not None and fact not in told:
                 raise Untrue(
                     f"Không nêu việc {fact[0]} lúc {fact[1]} mà {name} xác nhận.",
@@ -239,6 +241,8 @@ class BundleVerification:
                     step=STATEMENTS,
                     what=_EVENTS_FILE,
                 )
+            if isinstance(said, Reported) and self._erased is None:
+                self._results(said, name)
         if self._erased is None and any(one.type == "erased" for one in events):
             raise Untrue(
                 "Nêu việc xóa mà không có văn bản xóa.",
@@ -250,6 +254,14 @@ class BundleVerification:
             f"{len(names)} văn bản nêu đúng biên nhận; {len(events)} sự kiện khớp với các văn bản.",
             f"{len(names)} statements name this receipt; {len(events)} events agree with them.",
         )
+
+    def _results(self, said: Reported, name: str) -> None:
+        """Every file of a result that a report names is here."""
+        held = {self._digest(one).hex() for one in self._names if one.startswith(_RESULTS)}
+        for one in said.results:
+            if one.sha256 not in held:
+                vi, en = f"Thiếu kết quả số {one.number}.", f"Result {one.number} is missing."
+                raise Untrue(vi, en, step=STATEMENTS, what=name)
 
     def _events(self) -> tuple[_Event, ...]:
         at = partial(Untrue, step=STATEMENTS, what=_EVENTS_FILE)
@@ -273,7 +285,7 @@ class BundleVerification:
                 return said == base
             case Tombstone():
                 named, digest = said.receipt, said.statement_sha256
-            case Judgement() | Handover():
+            case Judgement() | Handover() | Reported():
                 named, digest = said.receipt, said.receipt_sha256
             case _:
                 return False
@@ -385,16 +397,3 @@ class BundleVerification:
 def _stem(name: str) -> str:
     """statements/001-handover.jws → 001-handover."""
     return name.rpartition("/")[2].rpartition(".")[0]
-
-
-def _fact_of(said: Statement) -> tuple[str, str] | None:
-    """The event, by its type and time, that a statement confirms."""
-    match said:
-        case Judgement():
-            return said.state, said.judged_at
-        case Handover():
-            return "acknowledged", said.taken_at
-        case Tombstone():
-            return "erased", said.erased_at
-        case _:
-            return None

@@ -10,6 +10,7 @@ import msgspec
 from gateway.clock import for_people
 from gateway.erasure import Tombstone
 from gateway.log_opening import OriginSaid
+from gateway.office_statement import Reported
 from gateway.receipt import (
     ERASURE_TYPE,
     HANDOVER_TYPE,
@@ -17,6 +18,7 @@ from gateway.receipt import (
     NOTICE_TYPE,
     ORIGIN_TYPE,
     RECEIPT_TYPE,
+    REPORT_TYPE,
     Handover,
     Judgement,
     Notice,
@@ -29,12 +31,13 @@ from signing.signer import from_base64url
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Statement = Receipt | Notice | Judgement | Handover | Tombstone | OriginSaid
+Statement = Receipt | Notice | Judgement | Handover | Reported | Tombstone | OriginSaid
 KINDS: dict[str, type[Statement]] = {
     RECEIPT_TYPE: Receipt,
     NOTICE_TYPE: Notice,
     JUDGEMENT_TYPE: Judgement,
     HANDOVER_TYPE: Handover,
+    REPORT_TYPE: Reported,
     ERASURE_TYPE: Tombstone,
     ORIGIN_TYPE: OriginSaid,
 }
@@ -104,6 +107,8 @@ def sealed_at_of(said: Statement) -> datetime:
             text = said.judged_at
         case Handover():
             text = said.taken_at
+        case Reported():
+            text = said.reported_at
         case Tombstone():
             text = said.erased_at
         case OriginSaid():
@@ -114,6 +119,21 @@ def sealed_at_of(said: Statement) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("its time has no zone")
     return instant
+
+
+def fact_of(said: Statement) -> tuple[str, str] | None:
+    """The event, by its type and time, that a statement confirms."""
+    match said:
+        case Judgement():
+            return said.state, said.judged_at
+        case Handover():
+            return "acknowledged", said.taken_at
+        case Reported():
+            return said.fact, said.reported_at
+        case Tombstone():
+            return "erased", said.erased_at
+        case _:
+            return None
 
 
 def _type_of(jws: str) -> str:

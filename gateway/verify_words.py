@@ -9,6 +9,7 @@ from gateway.cli_terms import thousands
 from gateway.clock import for_people
 from gateway.erasure import Tombstone
 from gateway.log_opening import OriginSaid
+from gateway.office_statement import Reported
 from gateway.receipt import Handover, Judgement, Notice, Receipt
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ def sentences(said: Statement) -> list[str]:
             return [
                 f"Bàn giao số {said.handover}: cơ quan {said.office} đã nhận hồ sơ {said.dossier} lúc {at}.",
                 f"Hand-over {said.handover}: office {said.office} took dossier {said.dossier} at {at}.",
+                f"SHA-256 {said.sha256}; biên nhận · receipt {said.receipt}, SHA-256 {said.receipt_sha256}",
+            ]
+        case Reported():
+            at = _at(said.reported_at)
+            return [
+                f"Báo cáo số {said.report}: {said.fact} (trạng thái {said.national}), {said.office}, lúc {at}.",
+                f"Report {said.report}: {said.fact} (state {said.national}), by {said.office}, at {at}.",
                 f"SHA-256 {said.sha256}; biên nhận · receipt {said.receipt}, SHA-256 {said.receipt_sha256}",
             ]
         case Tombstone():

@@ -117,12 +117,15 @@ def check_ends(
     return found + _hold(seen, place, name=name, kind=kind, allowed=allowed)
 
 
+def check_kind(place: Place, *, name: str, kind: str, allowed: Attachments) -> list[Finding]:
+    """Hold a kind of file against what the procedure allows, where there is no content to be looked at."""
+    if kind in allowed.kinds:
+        return []
+    return [finding("attachment-kind-not-allowed", place, value=kind, name=name, allowed=", ".join(allowed.kinds))]
+
+
 def _limits(size_bytes: int, place: Place, *, name: str, kind: str, allowed: Attachments) -> list[Finding]:
-    found: list[Finding] = []
-    if kind not in allowed.kinds:
-        found.append(
-            finding("attachment-kind-not-allowed", place, value=kind, name=name, allowed=", ".join(allowed.kinds)),
-        )
+    found = check_kind(place, name=name, kind=kind, allowed=allowed)
     if size_bytes > allowed.size_bytes_max:
         found.append(_too_large(place, name, size_bytes, allowed.size_bytes_max))
     return found

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 ENVELOPE: Final = "Hoso"
 ATTACHMENT: Final = "CT-DK"
+# LoaiFile of a paper that the gateway holds already: NoiDungFile is then the base64 of its SHA-256, and DoDaiFile the
+# length of that text.
+REFERENCE: Final = "urn:sha256"
+SHA256_BYTES: Final = 32
 # Beyond this many files nobody works through a dossier by hand, and each costs a judgement.
 FILES_MAX: Final = 100
 NUMBER_DIGITS_MAX: Final = 9
@@ -77,7 +81,8 @@ class EnvelopeFile(Struct, frozen=True):
     """One file of the envelope. `number` counts from 1; `kind` is its ending, such as ".xml"; `source` is decoded.
 
     `form` is the form's own code ("D02-TS" for "D02-TS-595", "M05A-HSB" for "05A-HSB"; "CT-DK" for every supporting
-    paper). A file that `is_beside` lies in the container next to the envelope, which only names it.
+    paper). A file that `is_beside` lies in the container next to the envelope, which only names it. Of a paper that is
+    held already only the digest came, in `refers_to`: its `kind` is `REFERENCE`, its size 0, and it has no content.
     """
 
     number: int
@@ -89,10 +94,13 @@ class EnvelopeFile(Struct, frozen=True):
     source: bytes | Stored
     line: int | None
     is_beside: bool = False
+    refers_to: bytes | None = None
 
     @property
     def content(self) -> bytes:
-        """Its bytes, in memory. Raises ValueError for a file that is too large for that."""
+        """Its bytes, in memory. Raises ValueError for a file that is too large for that, or that only refers to one."""
+        if self.refers_to is not None:
+            raise ValueError("of a reference only the digest came")
         if isinstance(self.source, bytes):
             return self.source
         if self.is_too_large_to_read:
@@ -101,12 +109,19 @@ class EnvelopeFile(Struct, frozen=True):
 
     @property
     def size_bytes(self) -> int:
-        """How large it is."""
+        """How large it is; 0 for a reference."""
         return len(self.source) if isinstance(self.source, bytes) else self.source.size_bytes
 
     @property
+    def ending(self) -> str:
+        """What its name ends in, in small letters, such as ".pdf"; "" for nothing."""
+        return ending_of(self.name)
+
+    @property
     def sha256(self) -> bytes:
-        """Its digest."""
+        """Its digest; of a reference, that of the document referred to."""
+        if self.refers_to is not None:
+            return self.refers_to
         return hashlib.sha256(self.source).digest() if isinstance(self.source, bytes) else self.source.sha256
 
     @property
@@ -154,6 +169,9 @@ class Files:
         self._now = number, name, element
         if name:
             self._name(name, number)
+        if plain(words.get("LoaiFile", "")).lower() == REFERENCE:
+            self._refer(words, name)
+            return
         kind = self._kind(name, plain(words.get("LoaiFile", "")))
         text = words.get("NoiDungFile", "")
         is_beside = not text and unicodedata.normalize("NFC", name) in self.beside
@@ -175,6 +193,26 @@ class Files:
         line = line_of(element)
         self.files.append(EnvelopeFile(number, code, description, shown, kind, declared, source, line, is_beside))
 
+    def _refer(self, words: Mapping[str, str], name: str) -> None:
+        """Read a file that is a reference: only a supporting paper may be one, and its content is a digest."""
+        number, _, element = self._now
+        code = self._code(plain(words.get("MaToKhai", "")), name, REFERENCE, None)
+        text = words.get("NoiDungFile", "")
+        digest = self._content(text) if "NoiDungFile" in words else None
+        declared = number_of(words.get("DoDaiFile", ""))
+        if digest is not None and declared is not None and declared != len(text):
+            self._length(declared, text, digest)
+        if digest is not None and len(digest) != SHA256_BYTES:
+            self._tell("reference-malformed", value=text, size=len(digest))
+        if digest is None or len(digest) != SHA256_BYTES or code != ATTACHMENT:
+            self.unreadable.append(code)
+            return
+        description = plain(words.get("MoTaToKhai", ""))
+        shown = name or f"FileToKhai[{number}]"
+        self.files.append(
+            EnvelopeFile(number, code, description, shown, REFERENCE, declared, b"", line_of(element), refers_to=digest)
+        )
+
     def _tell(self, code: str, *, value: str = "", **more: str | int) -> None:
         """Tell what is wrong with the file that is being read."""
         number, name, element = self._now
@@ -195,7 +233,7 @@ class Files:
             self._tell("file-name-repeated", value=name, first=first)
 
     def _kind(self, name: str, written: str) -> str:
-        ending = match[0].lower() if (match := _ENDING.search(name)) else ""
+        ending = ending_of(name)
         kind = written.lower()
         if kind and not kind.startswith("."):
             kind = "." + kind
@@ -234,7 +272,8 @@ class Files:
             code, known = self._other_names[code], True
         if kind != ".xml":
             if known:
-                self._tell("form-not-xml", value=kind, form=code)
+                wrong = "reference-not-a-paper" if kind == REFERENCE else "form-not-xml"
+                self._tell(wrong, value=kind, form=code)
                 return code
             if code != ATTACHMENT:
                 self._tell("attachment-code-unexpected", value=written)
@@ -272,6 +311,11 @@ def file_pointer(form: str, number: int) -> str:
     """The XPath of the file with this number."""
     middle = "/ThongTinHoSo" if form == ENVELOPE else ""
     return f"/Hoso/NoiDung{middle}/ToKhais/FileToKhai[{number}]"
+
+
+def ending_of(name: str) -> str:
+    """What a file's name ends in, in small letters, such as ".pdf"; "" for nothing."""
+    return match[0].lower() if (match := _ENDING.search(name)) else ""
 
 
 def plain(text: str) -> str:

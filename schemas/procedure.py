@@ -19,6 +19,8 @@ ATTACHMENT: Final = "3"
 
 Channel = Literal["electronic", "public-post", "direct"]
 Inspection = Literal["none", "possible", "required"]
+# What a procedure is for, where it is no filing of its own.
+Purpose = Literal["", "withdrawal"]
 Result = Literal[
     "answer", "book", "card", "confirmation", "decision", "loose-leaf", "money", "notice", "payment-list"
 ]  # fmt: skip
@@ -83,7 +85,9 @@ class ProcedureData(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `time_limit_working_days` is 0 for the same day and None where none is known; `time_limit_verified_days` is the
     longer limit, in days, when facts must be verified and the employer is told so in writing. `filing_within_days`
     (calendar days from the event) is 0 where none is known. `retention_years` None leaves it to the operator's policy.
-    `national_ids` are the procedure's ids on the national public-service portal, another code space.
+    `national_ids` are the procedure's ids on the national public-service portal, another code space. `purpose` is ""
+    for a filing; one with a purpose speaks of another dossier, and is not filed by itself. `straight_through` marks one
+    so simple that an office can decide by the checks alone, when all of them passed.
     `certainty` marks each of `FACTS` verified, inferred or unconfirmed; forms and papers carry marks of their own.
     """
 
@@ -102,6 +106,8 @@ class ProcedureData(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     certainty: dict[str, str]
     valid_to: date | None = None
     bare_form: str = ""
+    purpose: Purpose = ""
+    straight_through: bool = False
     time_limit_working_days: int | None = None
     time_limit_verified_days: int | None = None
     time_limit_note_vi: str = ""
@@ -137,8 +143,10 @@ class Procedure(ProcedureData, frozen=True, kw_only=True):
         return certainty.is_settled(self.certainty[name], self.fact_id(name), confirmed)
 
 
-# What has marks of its own, or is none of the facts.
-_UNMARKED: Final = frozenset({"certainty", "forms", "papers", "attachments"})
+# What has marks of its own, or is none of the facts: what a procedure is for is ours to say.
+_UNMARKED: Final = frozenset({"certainty", "forms", "papers", "attachments", "purpose"})
+# Facts that a procedure.toml need not mark, so that those of before are read as they were: nobody has vouched for them.
+_UNCONFIRMED_UNLESS_MARKED: Final = frozenset({"straight_through"})
 _LISTS: Final = ("must", "may")
 
 
@@ -163,8 +171,9 @@ def read_procedure(path: Path) -> Procedure:
         raise ProcedureUnusableError(f"{path}: {error}") from error
     if wrong := [*_contradictions(told, path.parent), *_marks_wrong(told)]:
         raise ProcedureUnusableError(f"{path}: {'; '.join(wrong)}")
+    marks = dict.fromkeys(_UNCONFIRMED_UNLESS_MARKED, "unconfirmed") | told.certainty
     return Procedure(
-        **structs.asdict(told),
+        **(structs.asdict(told) | {"certainty": marks}),
         folder=path.parent,
         version=f"{told.code}@{told.valid_from.isoformat()}",
         must=frozenset(form.code for form in told.forms if form.mandatory),
@@ -188,7 +197,7 @@ def _contradictions(told: ProcedureData, folder: Path) -> Iterator[str]:
 
 
 def _marks_wrong(told: ProcedureData) -> Iterator[str]:
-    if missing := FACTS - told.certainty.keys():
+    if missing := FACTS - _UNCONFIRMED_UNLESS_MARKED - told.certainty.keys():
         yield f"certainty lacks {', '.join(sorted(missing))}"
     if unknown := told.certainty.keys() - FACTS:
         yield f"certainty marks what is no fact: {', '.join(sorted(unknown))}"

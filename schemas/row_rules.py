@@ -62,13 +62,14 @@ class RowRules:
         self._same = self._columns.index(rows.same[0]) if rows.same else None
         self._whole = _keeping(self.rules, self._columns)
         self._alone = _keeping([rule for rule in self.rules if rule.is_alone], self._columns)
+        self._supplement = _keeping([rule for rule in self.rules if rule.is_single], self._columns)
         self._each = [(rule.id, _breaking(rule, self._columns)) for rule in self.rules]
 
     def is_clean(self, root: etree._Element, facts: Facts) -> bool:
         """Whether every row keeps every rule, is numbered by its place, and is about somebody else than the others."""
         if not self._is_uniform:
             return False
-        keeps = self._alone if facts.alone else self._whole
+        keeps = self._alone if facts.alone else self._supplement if facts.is_supplement else self._whole
         width, same = len(self._columns), list[str]()
         for within in root.findall(self._within):
             texts = self._texts(within)

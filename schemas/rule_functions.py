@@ -30,13 +30,15 @@ class Facts(Struct, frozen=True, kw_only=True):
     """What rules may ask besides the form itself. `on` is the day of receipt, in Vietnam.
 
     `forms` are the forms of the same dossier that could be read, by code; `present` the codes of all its files, read
-    or not; `header` the columns of its envelope. A form that is judged `alone` keeps all rules about these.
+    or not; `header` the columns of its envelope. A form that is judged `alone` keeps all rules about these; one of a
+    supplement keeps those about other forms, for they may lie in the dossier that is supplemented.
     """
 
     on: date
     lists: Lists
     confirmed: frozenset[str] = frozenset()
     alone: bool = False
+    is_supplement: bool = False
     header: Mapping[str, str] = {}
     forms: Mapping[str, Sequence[etree._Element]] = {}
     present: frozenset[str] = frozenset()
@@ -153,8 +155,9 @@ EXTENSIONS: Final[dict[tuple[str, str], Callable[..., object]]] = {
 ARGUMENTS: Final = {
     "day": 1, "month": 1, "today": 0, "this-month": 0, "listed": 2, "amount": 3, "filed": 1, "has": 3, "header": 1,
 }  # fmt: skip
-# Whoever asks one of these needs the whole dossier.
-OF_THE_DOSSIER: Final = ("m:filed", "m:has", "m:header")
+# Whoever asks one of these needs the dossier's other forms; or these and its envelope.
+OF_OTHER_FORMS: Final = ("m:filed", "m:has")
+OF_THE_DOSSIER: Final = (*OF_OTHER_FORMS, "m:header")
 
 
 def xpath(expression: str) -> etree.XPath:

@@ -35,6 +35,7 @@ class RuleBook:
         apart = [rule for rule in self.rules if rule not in walked]
         self._apart = _any_broken(apart)
         self._apart_alone = _any_broken([rule for rule in apart if rule.is_alone])
+        self._apart_supplement = _any_broken([rule for rule in apart if rule.is_single])
         self._subjects = {rule.id: xpath(rule.subject) for rule in self.rules}
 
     def are_kept(self, root: etree._Element, facts: Facts) -> bool:
@@ -44,7 +45,7 @@ class RuleBook:
         """
         if self._rows is not None and not self._rows.is_clean(root, facts):
             return False
-        apart = self._apart_alone if facts.alone else self._apart
+        apart = self._apart_alone if facts.alone else self._apart_supplement if facts.is_supplement else self._apart
         if apart is None:
             return True
         token = ASKED.set(facts)
@@ -73,7 +74,7 @@ class RuleBook:
         token = ASKED.set(facts)
         try:
             for rule in self.rules:
-                if facts.alone and not rule.is_alone:
+                if not rule.is_asked(facts):
                     continue
                 spoilt = refused if self.severity(rule, facts.confirmed) is Severity.ERROR else warned
                 of_rule = 0

@@ -12,6 +12,7 @@ from stdnum.vn import mst
 
 from schemas import sample_attachments
 from schemas.catalogue import Catalogue
+from schemas.envelope_files import REFERENCE
 from schemas.form import Form
 from schemas.procedure import Procedure
 from schemas.sample_forms import DECLARATION, ROOT_NAMESPACES, WRITERS, day_of, element, month_of
@@ -89,6 +90,13 @@ class _File(msgspec.Struct, frozen=True):
     content: bytes
 
 
+class Reference(msgspec.Struct, frozen=True):
+    """A supporting paper that the gateway holds already: its name, and the SHA-256 of its bytes."""
+
+    name: str
+    sha256: bytes
+
+
 class _Plan(msgspec.Struct, frozen=True):
     """What a dossier is to hold, as the catalogue says it on the day of making."""
 
@@ -118,27 +126,38 @@ def make_dossier(
     attachment_bytes: int | None = None,
     forms: Sequence[str] | None = None,
     catalogue: Catalogue | None = None,
+    receipt: str = "",
+    supplement: bool = False,
+    references: Sequence[Reference] = (),
 ) -> bytes:
     """The national envelope `BHXHDienTu.xml` with its forms inside, ready to be signed: every `Cky` is empty.
 
     The procedure is that of the `catalogue` (the one that comes with motcua, if none is given) in force when the
     dossier is made. `period` is MM/yyyy. `forms` are written in the order given; without them the dossier holds those
     that the procedure must have, which for 600 is more. Attachments are by turns PDF, DOCX, XLSX and PNG, as far as the
-    procedure takes any; each PDF has `attachment_bytes` bytes if that is said. A procedure whose document is itself the
-    form (registration of a unit) has no envelope, employees or attachments.
+    procedure takes any; each PDF has `attachment_bytes` bytes if that is said; `references` are further ones, of which
+    only the digest is told. `receipt` is the number of the dossier that is withdrawn, where one is. A `supplement`
+    holds the attachments, and of the forms only those that are named in `forms`. A procedure whose document is itself
+    the form (registration of a unit) has no envelope, employees or attachments.
     Raises SampleError for a procedure or form without a sample, or numbers outside what can be made.
     """
     month = _month(period)
     _check(employees, attachments, attachment_bytes)
-    plan = _plan(catalogue or _catalogue(), procedure, made_on, forms)
+    plan = _plan(catalogue or _catalogue(), procedure, made_on, () if supplement and forms is None else forms)
     firm = _unit(unit, tax_code, office)
     declared = plan.declares_newcomers
     crew = employees_of(dice("people", seed), employees, month, firm.home.province, declared=declared)
-    files = [_form(plan, form, crew, firm, month, made_on) for form in plan.forms]
+    facts = _facts(firm, month, made_on, receipt)
+    files = [_form(plan, form, crew, firm, facts, month, made_on) for form in plan.forms]
     if plan.procedure.bare_form:
+        if not files:
+            raise SampleError(f"what is filed under {procedure} is itself the form {plan.procedure.bare_form}: name it")
         return files[0].content
     if plan.procedure.attachments.code in plan.procedure.may:
         files += _attachments(plan.procedure, seed, attachments, attachment_bytes)
+        files += [_referred(plan.procedure, one) for one in references]
+    if supplement and not files:
+        raise SampleError("a supplement holds a form or an attachment")
     return _envelope(plan.procedure, firm, month, made_on, files)
 
 
@@ -184,7 +203,15 @@ def _usual(procedure: Procedure, taken: Sequence[str]) -> tuple[str, ...]:
     return tuple(code for code in taken if code in procedure.must)
 
 
-def _form(plan: _Plan, form: Form, crew: list[Employee], firm: _Unit, month: date, made_on: date) -> _File:
+def _form(
+    plan: _Plan,
+    form: Form,
+    crew: list[Employee],
+    firm: _Unit,
+    facts: dict[UnitFact, str],
+    month: date,
+    made_on: date,
+) -> _File:
     sample = plan.procedure.folder / "samples" / f"{form.code}.xml"
     if form.code in WRITERS and plan.reports_changes and not sample.exists():
         content = WRITERS[form.code](crew, month, firm.name)
@@ -193,11 +220,11 @@ def _form(plan: _Plan, form: Form, crew: list[Employee], firm: _Unit, month: dat
         good = [sample] if sample.exists() else sorted((form.folder / "samples").glob("valid-*.xml"))
         if not good:
             raise SampleError(f"form {form.version} has no good sample to make one from")
-        content = from_sample(form, good[0], crew, _facts(firm, month, made_on), period=month, made_on=made_on)
+        content = from_sample(form, good[0], crew, facts, period=month, made_on=made_on)
     return _File(form.code, form.title_vi, f"{form.code}-{form.folder.name}.xml", ".xml", content)
 
 
-def _facts(firm: _Unit, month: date, made_on: date) -> dict[UnitFact, str]:
+def _facts(firm: _Unit, month: date, made_on: date, receipt: str) -> dict[UnitFact, str]:
     carrier = words().carrier
     return {
         "carrier": carrier.code,
@@ -213,6 +240,7 @@ def _facts(firm: _Unit, month: date, made_on: date) -> dict[UnitFact, str]:
         "address": firm.home.line,
         "made_on": day_of(made_on),
         "period": month_of(month),
+        "receipt": receipt,
     }
 
 
@@ -253,6 +281,11 @@ def _attachments(procedure: Procedure, seed: int, count: int, size_bytes: int | 
             raise SampleError(str(wrong)) from wrong
         files.append(_File(allowed.code, allowed.title_vi, f"{name}-{number}{kind}", kind, content))
     return files
+
+
+def _referred(procedure: Procedure, reference: Reference) -> _File:
+    allowed = procedure.attachments
+    return _File(allowed.code, allowed.title_vi, reference.name, REFERENCE, reference.sha256)
 
 
 def _envelope(procedure: Procedure, firm: _Unit, month: date, made_on: date, files: Sequence[_File]) -> bytes:

@@ -41,7 +41,8 @@ def from_sample(
     known = words().columns.unit
     for element in root.iter(*known):
         if element.text and element not in inside:
-            element.text = unit[known[str(element.tag)]]
+            # What nobody has told stays as it is in the sample.
+            element.text = unit[known[str(element.tag)]] or element.text
     _empty_signature(root, form)
     text = "".join(etree.tostring(child, encoding="unicode", with_tail=False) + "\n" for child in root)
     return f"{DECLARATION}<{form.root} {ROOT_NAMESPACES}>\n{text}</{form.root}>\n".encode()

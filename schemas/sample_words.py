@@ -17,7 +17,7 @@ class Mix(msgspec.Struct, frozen=True):
 
 UnitFact = Literal[
     "carrier", "carrier_name", "office", "office_name", "name", "code", "tax_code", "phone", "email", "signer",
-    "address", "made_on", "period",
+    "address", "made_on", "period", "receipt",
 ]  # fmt: skip
 PersonFact = Literal["born", "sex", "personal_id", "phone", "email", "account_holder"]
 

@@ -9,12 +9,14 @@ from lxml import etree
 from msgspec import Struct
 
 from schemas.certainty import MARKS
-from schemas.rule_functions import ARGUMENTS, NAMESPACE, OF_THE_DOSSIER, xpath
+from schemas.rule_functions import ARGUMENTS, NAMESPACE, OF_OTHER_FORMS, OF_THE_DOSSIER, xpath
 from schemas.xpath_quick import NotQuickError, columns_of, python_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from schemas.rule_functions import Facts
 
 _SCH: Final = "{http://purl.oclc.org/dsdl/schematron}"
 _BINDING: Final = "xslt"
@@ -53,8 +55,9 @@ class Rule(Struct, frozen=True, kw_only=True):
     those of the fact it rests on.
 
     `context` names the elements that it is about and `test` what holds of each; `subject` is the column that its
-    finding points at. `columns` are all that its test reads. One that `is_alone` needs no other form of the dossier;
-    one that `is_quick` is asked in Python first, in `python`. `lists` are the code lists it asks.
+    finding points at. `columns` are all that its test reads. One that `is_alone` needs nothing of the dossier but the
+    form, one that `is_single` no other form; one that `is_quick` is asked in Python first, in `python`. `lists` are the
+    code lists it asks.
     """
 
     id: str
@@ -72,9 +75,14 @@ class Rule(Struct, frozen=True, kw_only=True):
     columns: frozenset[str]
     lists: frozenset[str]
     is_alone: bool
+    is_single: bool
     # The columns and the Python of the quick part; "" when libxml2 must judge.
     python: str
     python_columns: tuple[str, ...]
+
+    def is_asked(self, facts: Facts) -> bool:
+        """Whether what is known suffices to ask it: of a form judged alone, or of one in a supplement, it may not."""
+        return (self.is_alone or not facts.alone) and (self.is_single or not facts.is_supplement)
 
     @property
     def is_quick(self) -> bool:
@@ -169,6 +177,7 @@ def _rule(item: etree._Element, context: str, lets: Mapping[str, str], said: Map
         columns=columns_of(test),
         lists=frozenset(_LIST.findall(test)),
         is_alone=not any(function in test for function in OF_THE_DOSSIER),
+        is_single=not any(function in test for function in OF_OTHER_FORMS),
         python=python,
         python_columns=columns,
     )

@@ -89,8 +89,12 @@ def facts_of(
     read: Iterable[tuple[EnvelopeFile, Form, etree._Element]],
     catalogue: Catalogue,
     on: date,
+    *,
+    is_supplement: bool = False,
 ) -> Facts:
-    """What the rules of a dossier's forms may ask; `read` are the forms that could be read."""
+    """What the rules of a dossier's forms may ask; `read` are the forms that could be read. In a supplement no rule
+    that looks into another form is asked: what is not here may be in the dossier that is supplemented.
+    """
     forms: dict[str, list[etree._Element]] = {}
     for _, form, root in read:
         forms.setdefault(form.code, []).append(root)
@@ -98,6 +102,7 @@ def facts_of(
         on=on,
         lists=catalogue.lists,
         confirmed=catalogue.confirmed,
+        is_supplement=is_supplement,
         header=header.columns,
         forms=forms,
         present=frozenset({file.form for file in envelope.files} | set(envelope.unreadable)),
@@ -105,11 +110,12 @@ def facts_of(
 
 
 def validate_dossier(
-    envelope: Envelope,
-    catalogue: Catalogue,
-    on: date,
+    envelope: Envelope, catalogue: Catalogue, on: date, *, is_supplement: bool = False
 ) -> list[Finding]:
-    """The dossier against its procedure: the forms that must and may be there, and the attachments."""
+    """The dossier against its procedure: the forms that must and may be there, and the attachments.
+
+    A supplement brings what was asked for, not the whole: nothing must be in it, but something is.
+    """
     procedure = catalogue.procedure(envelope.procedure, on)
     if procedure is None:
         return [_procedure_unknown(envelope, catalogue, on)]
@@ -117,7 +123,7 @@ def validate_dossier(
     present = {file.form for file in envelope.files} | set(envelope.unreadable)
     present |= {envelope.form} - {ENVELOPE}
     place = Place(file="Hoso", column="MaThuTuc", column_label="Mã thủ tục", pointer=envelope.pointer("MaThuTuc"))
-    for code in sorted(procedure.must - present):
+    for code in () if is_supplement else sorted(procedure.must - present):
         form = catalogue.form(code, on)
         title = {"title_vi": form.title_vi, "title_en": form.title_en} if form else {"title": code}
         words = {"form": code, "procedure": procedure.code}
@@ -126,7 +132,8 @@ def validate_dossier(
             finding("mandatory-form-missing", place, {**words, **title}, value=procedure.code, severity=severity)
         )
     if not present:
-        found.append(finding("dossier-empty", structs.replace(place, column="", column_label="", pointer="/Hoso")))
+        code = "supplement-empty" if is_supplement else "dossier-empty"
+        found.append(finding(code, structs.replace(place, column="", column_label="", pointer="/Hoso")))
     for file in envelope.files:
         is_paper = file.form == procedure.attachments.code
         if file.form not in procedure.may:
@@ -141,6 +148,9 @@ def validate_dossier(
 
 
 def _attachment(file: EnvelopeFile, allowed: Attachments) -> list[Finding]:
+    if file.refers_to is not None:
+        # Its content was looked at when it came; here there is only a name to hold against the list.
+        return attachments.check_kind(file.place, name=file.name, kind=file.ending, allowed=allowed)
     if isinstance(file.source, bytes) or not file.is_too_large_to_read:
         return attachments.check(file.content, file.place, name=file.name, kind=file.kind, allowed=allowed)
     ends, size_bytes = file.source.ends, file.size_bytes

@@ -60,6 +60,7 @@ _CLEAR_WHY = sa.text("UPDATE reading SET why = '' WHERE dossier = :id AND why NO
     sa.bindparam("plain", expanding=True)
 )
 _CLEAR_PARTS = sa.text("UPDATE part SET name = '' WHERE dossier = :id AND name <> ''")
+_CLEAR_RESULTS = sa.text("UPDATE result SET name = '' WHERE dossier = :id AND name <> ''")
 _CLEAR_CERTIFICATES = sa.text("DELETE FROM dossier_certificate WHERE dossier = :id")
 _DETAILS = sa.text("SELECT seq, detail FROM event WHERE dossier = :id ORDER BY seq")
 _CLEAR_DETAIL = sa.text("UPDATE event SET detail = :detail WHERE seq = :seq")
@@ -110,6 +111,7 @@ def forget(
         tx.execute(_CLEAR_SAID, {"id": dossier})
     tx.execute(_CLEAR_WHY, {"id": dossier, "plain": list(plain_reasons)})
     tx.execute(_CLEAR_PARTS, {"id": dossier})
+    tx.execute(_CLEAR_RESULTS, {"id": dossier})
     tx.execute(_CLEAR_CERTIFICATES, {"id": dossier})
     for seq, detail in tx.execute(_DETAILS, {"id": dossier}).all():
         told = msgspec.json.decode(detail)

@@ -65,6 +65,9 @@ class Dossier(Struct, frozen=True, kw_only=True):
     judgement: str | None = None
     judged_at_us: int | None = None
     erased_at_us: int | None = None
+    # '' for a filing of its own; 'supplement' or 'withdrawal' for what was sent about the dossier `about`.
+    purpose: str = ""
+    about: str | None = None
 
 
 class Part(Struct, frozen=True, kw_only=True):
@@ -228,7 +231,7 @@ _LAST_BATCH = Statement(
 )
 _SAME_BATCH = Statement(
     "SELECT d.id FROM dossier d WHERE d.unit = :unit AND d.procedure = :procedure AND d.period = :period"
-    " AND d.batch = :batch AND d.pack IS NOT NULL ORDER BY d.seq DESC LIMIT 1"
+    " AND d.batch = :batch AND d.pack IS NOT NULL AND d.purpose = '' ORDER BY d.seq DESC LIMIT 1"
 )
 
 
@@ -299,8 +302,9 @@ def _visible(scope: Scope, alias: str) -> tuple[list[str], dict[str, object]]:
         return ["1 = 1"], {}
     if scope.offices:
         if alias == "d":
-            # What is refused, or not judged yet, is no office's.
-            seen = "d.competent_office IN :offices AND d.state NOT IN ('refused', 'pending')"
+            # What is refused, or not judged yet, is no office's; nor what was withdrawn before it was judged.
+            judged = "(d.state <> 'withdrawn' OR EXISTS (SELECT 1 FROM work w WHERE w.dossier = d.id))"
+            seen = f"d.competent_office IN :offices AND d.state NOT IN ('refused', 'pending') AND {judged}"
             return [seen], {"offices": list(scope.offices)}
         return ["e.office IN :offices"], {"offices": list(scope.offices)}
     own = f"{alias}.submitter = :client"

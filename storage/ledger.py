@@ -104,9 +104,10 @@ _OVER = sa.text(
     " ORDER BY number LIMIT :limit"
 )
 # A leader's end that lies further ahead than any leader may have asked for was written by a clock that was wrong.
+# Clocks differ a little, and a leader may have asked a moment ago: only what is ahead by a whole term more is wrong.
 _LEAD = sa.text(
     "UPDATE closing_leader SET fence = fence + 1, leader = :who, leader_until_us = :until"
-    " WHERE number = 1 AND (leader = :who OR leader_until_us <= :now OR leader_until_us > :until) RETURNING fence"
+    " WHERE number = 1 AND (leader = :who OR leader_until_us <= :now OR leader_until_us > :absurd) RETURNING fence"
 )
 _LEADS = sa.text("SELECT fence FROM closing_leader WHERE number = 1")
 _RESIGN = sa.text("UPDATE closing_leader SET leader = '', leader_until_us = 0 WHERE number = 1 AND fence = :fence")
@@ -263,7 +264,8 @@ def _all(rows: Iterable[sa.Row[tuple[object, ...]]]) -> list[Closing]:
 
 def lead(tx: sa.Connection, who: str, now_us: int) -> int | None:
     """Become, or stay, the one who closes, for `LEADER_S`; the fence number, or None while another is at it."""
-    values = {"who": who, "now": now_us, "until": now_us + LEADER_S * 1_000_000}
+    term_us = LEADER_S * 1_000_000
+    values = {"who": who, "now": now_us, "until": now_us + term_us, "absurd": now_us + 2 * term_us}
     fence: int | None = tx.execute(_LEAD, values).scalar()
     return fence
 

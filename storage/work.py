@@ -7,7 +7,7 @@ own id, given afresh each time (fencing): a holder whose lease ended cannot ackn
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -39,15 +39,40 @@ class Work(Struct, frozen=True, kw_only=True):
     lease: str | None
     holder: str | None
     lease_until_us: int | None
+    unit: str = ""
+    procedure: str = ""
+    offered_at_us: int = 0
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """Which work of its office a holder asks for, and in which order.
+
+    `procedures`: only these, all if there are none. `first`: `offered`, the oldest first, or `due`, what is due first.
+    `unit_order`: of each employer only the oldest that is open, so that nobody works on a later dossier of a unit while
+    an earlier one waits or is in another's hand; other units' work goes on. What is on the dead list holds nothing up.
+    """
+
+    procedures: tuple[str, ...] = ()
+    first: Literal["offered", "due"] = "offered"
+    unit_order: bool = False
+
+
+ANY_WORK = Choice()
 
 
 _COLUMNS = ", ".join(Work.__struct_fields__)
 _INSERT = Statement(
     f"INSERT INTO work ({_COLUMNS}) VALUES ({', '.join(':' + name for name in Work.__struct_fields__)})"  # noqa: S608 - names are ours
 )
-_OFFERED = sa.text(
-    f"SELECT {_COLUMNS} FROM work WHERE office = :office AND state = 'offered' ORDER BY offered_seq LIMIT :most"  # noqa: S608 - names are ours
+# "<> 'done'" is said as the index says it: SQLite takes it for no other reason.
+_OFFERED = "FROM work w WHERE w.office = :office AND w.state = 'offered' AND w.state <> 'done'"
+_OF_PROCEDURES = " AND w.procedure IN :procedures"
+_IN_UNIT_ORDER = (
+    " AND (w.unit = '' OR NOT EXISTS (SELECT 1 FROM work e WHERE e.office = w.office AND e.unit = w.unit"
+    " AND e.offered_seq < w.offered_seq AND e.state <> 'done'"
+    " AND (e.state = 'offered' OR (e.state = 'leased' AND e.holder <> :holder))))"
 )
+_ORDERS = {"offered": "w.offered_seq", "due": "w.due_at_us IS NULL, w.due_at_us, w.offered_seq"}
 _GIVE = sa.text(
     "UPDATE work SET state = 'leased', attempt = :attempt, lease = :lease, holder = :holder, lease_until_us = :until"
     " WHERE dossier = :dossier"
@@ -72,10 +97,30 @@ def offer(tx: sa.Connection, works: Sequence[Work]) -> None:
     _INSERT.many(tx, [msgspec.structs.asdict(work) for work in works])
 
 
+def _chosen(what: str, choice: Choice, then: str = "") -> tuple[sa.TextClause, dict[str, object]]:
+    """The office's offered work of that choice, and the values that its statement needs beside office and holder."""
+    sql, values = f"SELECT {what} {_OFFERED}", dict[str, object]()
+    if choice.procedures:
+        sql, values = sql + _OF_PROCEDURES, {"procedures": list(choice.procedures)}
+    if choice.unit_order:
+        sql += _IN_UNIT_ORDER
+    statement = sa.text(sql + then)
+    return (statement.bindparams(sa.bindparam("procedures", expanding=True)) if values else statement), values
+
+
 def lease(
-    tx: sa.Connection, office: str, holder: str, most: int, until_us: int, new_lease: Callable[[], str]
+    tx: sa.Connection,
+    office: str,
+    holder: str,
+    most: int,
+    until_us: int,
+    new_lease: Callable[[], str],
+    choice: Choice = ANY_WORK,
 ) -> list[Work]:
-    """Give at most `most` pieces of offered work to the holder until `until_us`, the oldest first."""
+    """Give at most `most` pieces of offered work to the holder until `until_us`, in the order that it chose."""
+    columns = ", ".join("w." + name for name in Work.__struct_fields__)
+    offered, values = _chosen(columns, choice, f" ORDER BY {_ORDERS[choice.first]} LIMIT :most")
+    values |= {"office": office, "most": most} | ({"holder": holder} if choice.unit_order else {})
     given = [
         msgspec.structs.replace(
             _work(row),
@@ -85,7 +130,7 @@ def lease(
             holder=holder,
             lease_until_us=until_us,
         )
-        for row in tx.execute(_OFFERED, {"office": office, "most": most})
+        for row in tx.execute(offered, values)
     ]
     if given:
         tx.execute(
@@ -160,27 +205,58 @@ def is_any_silent(tx: sa.Connection, now_us: int) -> bool:
     return tx.execute(_SILENT, {"now": now_us, "most": 1}).first() is not None
 
 
-def is_any_offered(tx: sa.Connection, office: str) -> bool:
-    """Whether the office would be given work now; asked without taking a turn."""
-    return tx.execute(_OFFERED, {"office": office, "most": 1}).first() is not None
+def is_any_offered(tx: sa.Connection, office: str, holder: str = "", choice: Choice = ANY_WORK) -> bool:
+    """Whether the office's holder would be given work now; asked without taking a turn."""
+    offered, values = _chosen("1", choice, " LIMIT 1")
+    values |= {"office": office} | ({"holder": holder} if choice.unit_order else {})
+    return tx.execute(offered, values).first() is not None
 
 
-def complete_until(tx: sa.Connection, office: str, head: int) -> int:
-    """The mark up to which nothing is missing: all work committed up to it has been handed to the office's holders.
+def complete_until(tx: sa.Connection, office: str, head: int, procedures: tuple[str, ...] = ()) -> int:
+    """The mark up to which nothing is missing: all work (of these procedures, if any are named) that was committed up
+    to it has been handed to the office's holders.
 
     It follows commit order and stands just before the oldest work that is still offered, else at the last committed
     fact. Work on the dead list does not hold it back: it is reported by an alarm.
     """
-    oldest: int | None = tx.execute(
-        sa.text("SELECT min(offered_seq) FROM work WHERE office = :office AND state = 'offered'"), {"office": office}
-    ).scalar()
+    offered, values = _chosen("min(w.offered_seq)", Choice(procedures=procedures))
+    oldest: int | None = tx.execute(offered, values | {"office": office}).scalar()
     return head if oldest is None else oldest - 1
 
 
-def dead(tx: sa.Connection, office: str) -> list[Work]:
-    """The office's dead list, the oldest first."""
-    rows = tx.execute(
-        sa.text(f"SELECT {_COLUMNS} FROM work WHERE office = :office AND state = 'dead' ORDER BY offered_seq"),  # noqa: S608 - names are ours
-        {"office": office},
+def find(tx: sa.Connection, dossier: str) -> Work | None:
+    """The work that the dossier is, if it is any office's."""
+    row = tx.execute(sa.text(f"SELECT {_COLUMNS} FROM work WHERE dossier = :dossier"), {"dossier": dossier}).first()  # noqa: S608 - names are ours
+    return _work(row) if row else None
+
+
+def end(tx: sa.Connection, dossier: str) -> None:
+    """There is nothing left to do about it: whoever holds it has lost its lease, and nobody is offered it again."""
+    tx.execute(
+        sa.text(
+            "UPDATE work SET state = 'done', lease = NULL, holder = NULL, lease_until_us = NULL"
+            " WHERE dossier = :dossier AND state <> 'done'"
+        ),
+        {"dossier": dossier},
     )
+
+
+_MOVE = sa.text(
+    "UPDATE work SET state = 'offered', office = :office, offered_seq = :seq, offered_at_us = :at, due_at_us = :due,"
+    " attempt = 0, lease = NULL, holder = NULL, lease_until_us = NULL WHERE dossier = :dossier"
+)
+_LISTED = sa.text(
+    f"SELECT {_COLUMNS} FROM work WHERE office = :office AND state <> 'done' AND state IN :states"  # noqa: S608 - names are ours
+    " AND offered_seq > :after ORDER BY offered_seq LIMIT :most"
+).bindparams(sa.bindparam("states", expanding=True))
+
+
+def move(tx: sa.Connection, dossier: str, office: str, *, seq: int, at_us: int, due_at_us: int | None) -> None:
+    """Offer the dossier to another office, with fact number `seq`; whoever holds it has lost its lease."""
+    tx.execute(_MOVE, {"dossier": dossier, "office": office, "seq": seq, "at": at_us, "due": due_at_us})
+
+
+def listed(tx: sa.Connection, office: str, states: Sequence[str], after: int, most: int = SWEEP_MAX) -> list[Work]:
+    """The office's work in these states (never what is done), in the order it was offered, after number `after`."""
+    rows = tx.execute(_LISTED, {"office": office, "states": list(states), "after": after, "most": most})
     return [_work(row) for row in rows]

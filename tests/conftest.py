@@ -12,6 +12,8 @@ import pytest
 from hypothesis import settings
 from psycopg import sql
 
+from storage.database import open_database
+from storage.migrations import migrate
 from tests.clocks import HandClock
 from tests.servers import S3Server, postgres, seaweedfs, short_folder
 
@@ -40,13 +42,42 @@ def _postgres_admin(postgres_server: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.fixture(scope="session")
+def _postgres_migrated(postgres_server: str, _postgres_admin: psycopg.Connection) -> str:
+    """Name of a database that has today's schema, made once: a copy of it takes a fifth of migrating another."""
+    name = "migrated"
+    _postgres_admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    database = open_database(_url_of(postgres_server, name))
+    migrate(database)
+    database.close()
+    return name
+
+
 @pytest.fixture
 def postgres_url(postgres_server: str, _postgres_admin: psycopg.Connection) -> Iterator[str]:
     """URL of an empty database of the test's own; it is dropped after the test, whoever is still connected."""
+    yield from _own_database(postgres_server, _postgres_admin, "template1")
+
+
+@pytest.fixture
+def postgres_migrated_url(
+    postgres_server: str, _postgres_admin: psycopg.Connection, _postgres_migrated: str
+) -> Iterator[str]:
+    """The same of a database that has today's schema and nothing in it."""
+    yield from _own_database(postgres_server, _postgres_admin, _postgres_migrated)
+
+
+def _own_database(server: str, admin: psycopg.Connection, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
-    _postgres_admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield urlsplit(postgres_server)._replace(path=f"/{name}").geturl()
-    _postgres_admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    admin.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)),
+    )
+    yield _url_of(server, name)
+    admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _url_of(server: str, name: str) -> str:
+    return urlsplit(server)._replace(path=f"/{name}").geturl()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.api.problems import Refused
 from gateway.callers import Allowance, Budget, Caller, NotKnown, Role
@@ -39,6 +39,16 @@ def require(caller: Caller, *roles: Role) -> None:
     """Refuse a caller whose role is another."""
     if caller.role not in roles:
         raise Refused("forbidden", f"role {caller.role}")
+
+
+def doors_for(*roles: Role) -> dict[str, Any]:
+    """Options of a door that is for these roles alone: others are refused before its body is read."""
+
+    def guard(connection: Any, handler: Any) -> None:
+        del handler
+        require(connection.state.caller, *roles)
+
+    return {"guards": [guard]}
 
 
 def require_office(caller: Caller, office: str) -> None:

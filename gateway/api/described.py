@@ -18,7 +18,20 @@ from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecuritySch
 from msgspec import Struct
 
 from gateway import report
-from gateway.api import anyone, log, oauth, office, papers, procedures_shown, submit, submit_upload, uploads, views
+from gateway.api import (
+    anyone,
+    desk_papers,
+    log,
+    oauth,
+    office,
+    papers,
+    procedures_shown,
+    reports,
+    submit,
+    submit_upload,
+    uploads,
+    views,
+)
 from gateway.api.described_doors import AUDIENCES, BEHIND, DOORS
 from gateway.api.described_page import page
 from gateway.api.described_shapes import Door, Said, bytes_of
@@ -302,7 +315,20 @@ def _schemas(generated: Json) -> Json:
     """The structs' own schemas, with their docstrings; what is no struct as the framework saw it."""
     structs = {
         name: kind
-        for module in (anyone, log, oauth, office, papers, procedures_shown, submit, submit_upload, uploads, views)
+        for module in (
+            anyone,
+            desk_papers,
+            log,
+            oauth,
+            office,
+            papers,
+            procedures_shown,
+            reports,
+            submit,
+            submit_upload,
+            uploads,
+            views,
+        )
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, Struct)
     }

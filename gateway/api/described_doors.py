@@ -5,10 +5,16 @@ The key of a door is the name of its handler.
 
 from __future__ import annotations
 
+from gateway.api.described_desk import DESK_DOORS
+from gateway.api.described_due import DUE_DOORS
 from gateway.api.described_evidence import EVIDENCE_DOORS
+from gateway.api.described_figures import FIGURES_DOORS
 from gateway.api.described_log import LOG_DOORS
+from gateway.api.described_papers import PAPER_DOORS
+from gateway.api.described_parts import PARTS_DOORS
 from gateway.api.described_shapes import Door, Json, Said, Words, bytes_of, kept_a_while
 from gateway.api.described_uploads import UPLOAD_DOORS
+from gateway.api.described_webhooks import WEBHOOK_DOORS
 from gateway.callers import Role
 
 AUDIENCES: dict[str, Words] = {
@@ -255,7 +261,7 @@ DOORS: dict[str, Door] = {
         problems=("key-reused",),
     ),
     "acknowledge": Door(
-        audience="office", roles=("office",), problems=("lease-lost",),
+        audience="office", roles=("office",), problems=("lease-lost", "pickup-forged"),
         vi="Xác nhận đã nhận hồ sơ",
         told_vi="Xác nhận khi giá trị băm của các byte lấy về là đúng. Gửi lại vẫn an toàn; 409 khi lượt nhận đã hết.",
     ),
@@ -275,7 +281,7 @@ DOORS: dict[str, Door] = {
         told_vi="Các cảnh báo đang mở: cơ quan, đơn vị thấy của mình, người vận hành thấy tất cả.",
     ),
     "revive": Door(
-        audience="operator", roles=("operator",),
+        audience="office", roles=("office", "operator"), problems=("not-found",),
         vi="Giao lại việc đã hỏng",
         told_vi="Khi nguyên nhân đã được khắc phục: việc rời danh sách hỏng và cảnh báo được đóng.",
     ),
@@ -377,5 +383,12 @@ DOORS: dict[str, Door] = {
     ),
 }  # fmt: skip
 DOORS |= UPLOAD_DOORS
+DOORS |= WEBHOOK_DOORS
 DOORS |= LOG_DOORS
 DOORS |= EVIDENCE_DOORS
+DOORS |= FIGURES_DOORS
+DOORS |= DUE_DOORS
+DOORS |= PARTS_DOORS
+DOORS |= PAPER_DOORS
+
+DOORS |= DESK_DOORS

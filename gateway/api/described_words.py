@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.api.described_shapes import Words
+from gateway.api.described_webhooks import WEBHOOK_MEANINGS
 
 Json = dict[str, Any]
 
@@ -138,6 +139,9 @@ HEADERS: dict[str, tuple[str, str, Json]] = {
 
 # Of fields and parameters, by name, or by `Struct.name` where a name has two meanings.
 MEANINGS: dict[str, Words] = {
+    "printed": ("loại và số của phiếu: refusal-12.pdf", "the paper's kind and number: refusal-12.pdf"),
+    "PaperListed.kind": ("loại phiếu", "what kind of paper"),
+    "paper_sha256": ("SHA-256 của tệp phiếu, khi đã lập", "the SHA-256 of the paper's file, once made"),
     "tile": ("tầng, số và độ rộng của mảnh: 0/000, 1/x001/000.p/5, entries/000", "the tile's level, number and width"),
     "which": ("số của nhật ký, như ở /v1/log/origins", "the origin's number, as /v1/log/origins has it"),
     "OriginShown.number": ("số của nhật ký", "the origin's number"),
@@ -252,7 +256,10 @@ MEANINGS: dict[str, Words] = {
         "the reader's reason; if it gave none: own (a party), work (the office has it in hand), unsaid",
     ),
     "ReadingShown.correlation": ("mã có trong câu trả lời ấy", "the id that the answer carried"),
-    "number": ("số thứ tự của tệp trong hồ sơ", "the file's number in the dossier"),
+    "number": (
+        "số thứ tự của tệp trong hồ sơ; khi tra cứu: số biên nhận",
+        "the file's number in the dossier; in tracking, the receipt's",
+    ),
     "version": ("phiên bản", "the version"),
     "on": ("vào ngày nào, yyyy-MM-dd; mặc định: hôm nay", "on which day, yyyy-MM-dd; today if none is named"),
     "employees": ("bao nhiêu người lao động", "how many employees"),
@@ -278,3 +285,5 @@ MEANINGS: dict[str, Words] = {
     "facts": ("từng điều, chắc đến đâu", "each fact, and how sure it is"),
     "versions": ("mọi phiên bản, mới nhất trước", "every version, the newest first"),
 }
+MEANINGS |= {"DocumentHeld.held": ("cổng có giữ không", "whether the gateway holds it")}
+MEANINGS |= WEBHOOK_MEANINGS

@@ -24,7 +24,7 @@ from gateway.reading import record_reading
 from gateway.report import Language
 from gateway.states import State
 from schemas import printed, printed_html
-from storage import journal
+from storage import courses, journal
 
 PDF = "application/pdf"
 # What is made for people loads and runs nothing, and stays nowhere: it is about persons.
@@ -81,14 +81,15 @@ async def list_dossiers(
     in_state: Annotated[State | None, QueryParameter(name="state")] = None,
     after: After = 0,
 ) -> views.DossierPage:
-    """In commit order; ask on with `after=next`. A period is written MM/yyyy."""
+    """In commit order, with the due date in force; ask on with `after=next`. A period is written MM/yyyy."""
     asked = {"unit": unit, "procedure": procedure, "period": period, "state": in_state}
     wanted = journal.Filter(**{name: value for name, value in asked.items() if value is not None})
     scope = scope_of(caller, _today(house))
 
     def look() -> views.DossierPage:
         with house.database.read() as tx:
-            return views.dossier_page(journal.dossiers(tx, scope, wanted, after, journal.DOSSIERS_A_PAGE_MAX), after)
+            found = journal.dossiers(tx, scope, wanted, after, journal.DOSSIERS_A_PAGE_MAX)
+            return views.dossier_page(found, after, courses.of(tx, [one.id for one in found]))
 
     return await house.run(look)
 
@@ -100,13 +101,14 @@ async def show_dossier(
     caller: NamedDependency[Caller],
     language: NamedDependency[Language],
 ) -> views.DossierShown:
-    """State, verdicts, parts, findings, and the receipt as it was first given."""
+    """State, due date in force, verdicts, parts, findings, and the receipt as it was first given."""
     scope = scope_of(caller, _today(house))
 
     def look() -> views.DossierShown:
         with house.database.read() as tx:
             found = _found(journal.dossier(tx, dossier, scope))
-            return views.dossier_shown(found, journal.parts(tx, found.id), language)
+            parts = journal.parts(tx, found.id)
+            return views.dossier_shown(found, parts, language, courses.find(tx, found.id))
 
     return await house.run(look)
 

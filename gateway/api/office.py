@@ -1,29 +1,34 @@
 """The back office's door: lease, extend, release, acknowledge; and the alarms that need a person."""
 
-import hashlib
-import re
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from gateway import desk
 from gateway.api import views
-from gateway.api.caller import require, require_office
+from gateway.api.caller import doors_for, require, require_office
+from gateway.api.once import once_of
 from gateway.api.problems import Refused
 from gateway.callers import Caller
 from gateway.clock import VIETNAM, from_us, rfc3339
+from gateway.course import procedure_of
 from gateway.house import House
+from gateway.judge import Tables
+from gateway.repeated import Once
 from gateway.report import Language
-from storage import alarms, clients, journal
+from gateway.reports import theirs
+from storage import alarms, clients, journal, work
+from storage.work import Choice
 
 LEASE_S = 300
+WorkState = Literal["offered", "leased", "dead"]
 LOOK_AGAIN_S = 1.0
 _TAKES: dict[str, Any] = {"status_code": 200, "request_max_body_size": 64 * 1024}
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class LeaseWanted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +37,31 @@ class LeaseWanted(Struct, frozen=True, forbid_unknown_fields=True):
     max: Annotated[int, Meta(ge=1, le=desk.LEASES_MAX)] = 10
     lease_s: Annotated[int, Meta(ge=1)] = LEASE_S
     wait_s: Annotated[float, Meta(ge=0)] = 0
+    # Only work of these procedures; none named: of all.
+    procedures: Annotated[list[Annotated[str, Meta(max_length=20)]], Meta(max_length=100)] = []
+    # The oldest first, or what is due first.
+    first: Literal["offered", "due"] = "offered"
+    # Of each employer only its oldest open dossier, and none while another holder has an earlier one.
+    unit_order: bool = False
+
+    @property
+    def choice(self) -> Choice:
+        """Which work of the office is asked for, and in which order."""
+        return Choice(procedures=tuple(self.procedures), first=self.first, unit_order=self.unit_order)
+
+
+class Taken(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the office's software signed itself when it took the dossier: a JWS, `typ` motcua-pickup+jws, by its
+    client's registered key, over {lease, dossier, sha256}; "" if it signs nothing.
+    """
+
+    pickup: Annotated[str, Meta(max_length=4096)] = ""
+
+
+class TakenMany(Struct, frozen=True, forbid_unknown_fields=True):
+    """Leases to acknowledge in one go."""
+
+    leases: Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(min_length=1, max_length=desk.LEASES_MAX)]
 
 
 class Longer(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +82,13 @@ class Acknowledged(Struct, frozen=True):
     dossier: str
     state: str
     handover: str
+
+
+class AcknowledgedMany(Struct, frozen=True):
+    """What became of each lease: acknowledged, or lost, as a lease that has ended is."""
+
+    acknowledged: list[Acknowledged]
+    lost: list[str]
 
 
 class Extended(Struct, frozen=True):
@@ -79,23 +116,23 @@ async def take_leases(
     Idempotency-Key the same request is given the same answer for at least 30 days, if it handed out work.
     """
     require_office(caller, office)
-    once = _once(request, office, data)
+    once = _once(request, office, data, house.tables)
     until = house.clock.now().timestamp() + min(data.wait_s, house.settings.wait_s_max)
     lease_s = min(data.lease_s, house.settings.lease_s_max)
     while True:
         now = house.clock.now()
-        handed = await house.run(desk.lease, house.database, office, caller, data.max, lease_s, now, once)
+        handed = await house.run(desk.lease, house.database, office, caller, data.max, lease_s, now, once, data.choice)
         if isinstance(handed, bytes):
             return Response(handed, media_type="application/json")
         left_s = until - now.timestamp()
         if handed.leased or left_s <= 0:
-            return Response(_render(handed), media_type="application/json")
+            return Response(_render(house.tables, handed), media_type="application/json")
         while left_s > 0:
-            reached, is_open = await house.run(_look, house, office)
+            reached, is_open = await house.run(_look, house, office, caller, data.choice)
             if is_open:
                 break
             if house.watch.stopped:
-                return Response(_render(handed), media_type="application/json")
+                return Response(_render(house.tables, handed), media_type="application/json")
             # A lease that runs out is no new fact until somebody looks: look again soon.
             await house.watch.beyond(reached, min(left_s, LOOK_AGAIN_S))
             left_s = until - house.clock.now().timestamp()
@@ -103,12 +140,36 @@ async def take_leases(
 
 @post("/v1/leases/{lease:str}/acknowledge", summary="The office has the dossier", **_TAKES)
 async def acknowledge(
-    lease: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
+    lease: FromPath[str],
+    request: Request[Any, Any, Any],
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
 ) -> Acknowledged:
-    """Say so when the digest of the fetched bytes is right. Safe to repeat; 409 when the lease has ended."""
+    """Say so when the digest of the fetched bytes is right; a body may carry the office's own signature of it. Safe to
+    repeat; 409 when the lease has ended.
+    """
     require(caller, "office")
-    handed = await house.run(desk.acknowledge, house.stores, lease, caller, house.clock.now())
+    taken = _taken(await request.body())
+    handed = await house.run(desk.acknowledge, house.stores, lease, caller, house.clock.now(), taken.pickup)
     return Acknowledged(handed.dossier.id, handed.dossier.state, handed.statement)
+
+
+@post("/v1/leases/acknowledgements", summary="The office has these dossiers", **_TAKES, **doors_for("office"))
+async def acknowledge_many(
+    data: JSONBody[TakenMany], house: NamedDependency[House], caller: NamedDependency[Caller]
+) -> AcknowledgedMany:
+    """Many leases in one commit. One that has ended is named, and keeps no other from being acknowledged. Safe to
+    repeat.
+    """
+    outcomes = await house.run(desk.acknowledge_all, house.stores, data.leases, caller, house.clock.now())
+    return AcknowledgedMany(
+        [
+            Acknowledged(one.dossier.id, one.dossier.state, one.statement)
+            for one in outcomes.values()
+            if isinstance(one, desk.HandedOver)
+        ],
+        [lease for lease, one in outcomes.items() if not isinstance(one, desk.HandedOver)],
+    )
 
 
 @post("/v1/leases/{lease:str}/extend", summary="Hold work longer", **_TAKES)
@@ -146,6 +207,9 @@ async def list_alarms(
                 owners = None
             elif caller.role != "office":
                 owners = sorted(clients.units(tx, caller.client, on))
+            if owners is not None:
+                # What concerns the client itself: its webhooks.
+                owners.append(caller.client)
             return [views.alarm_shown(alarm, language) for alarm in alarms.alarms(tx, owners)]
 
     return await house.run(look)
@@ -155,29 +219,59 @@ async def list_alarms(
 async def revive(
     dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> dict[str, bool]:
-    """For an operator, when the cause is mended: the work leaves the dead list and its alarm is closed."""
-    require(caller, "operator")
+    """When the cause is mended: the work leaves the dead list and its alarm is closed. For its office and operators."""
+    require(caller, "office", "operator")
+    if caller.role == "office":
+        await house.run(_check_theirs, house, dossier, caller)
     return {"offered": await house.run(desk.revive, house.database, dossier, caller.client, house.clock.now())}
 
 
-def _look(house: House, office: str) -> tuple[int, bool]:
+@get("/v1/offices/{office:str}/work", summary="The office's open work")
+async def list_work(
+    office: FromPath[str],
+    house: NamedDependency[House],
+    caller: NamedDependency[Caller],
+    states: Annotated[list[WorkState] | None, QueryParameter(name="state")] = None,
+    after: Annotated[int, QueryParameter(ge=0, le=2**63 - 1)] = 0,
+) -> views.OpenWorkPage:
+    """What is offered, leased or on the dead list, in the order it was offered; ask on with `after=next`."""
+    if caller.role != "operator":
+        require_office(caller, office)
+
+    def look() -> views.OpenWorkPage:
+        with house.database.read() as tx:
+            return views.open_work_page(work.listed(tx, office, states or get_args(WorkState), after), after)
+
+    return await house.run(look)
+
+
+def _look(house: House, office: str, caller: Caller, choice: Choice) -> tuple[int, bool]:
     with house.database.read() as tx:
-        return journal.head(tx), desk.is_any_open(tx, office, house.clock.now())
+        return journal.head(tx), desk.is_any_open(tx, office, caller.client, house.clock.now(), choice)
 
 
-def _render(handed: desk.Handed) -> bytes:
-    return msgspec.json.encode(views.work_page(handed))
+def _check_theirs(house: House, dossier: str, caller: Caller) -> None:
+    with house.database.read() as tx:
+        theirs(tx, dossier, caller)
 
 
-def _once(request: Request[Any, Any, Any], office: str, wanted: LeaseWanted) -> desk.Once | None:
-    key = request.headers.get("idempotency-key")
-    if key is None:
-        return None
-    if not _KEY.fullmatch(key):
-        raise Refused("bad-request", "Idempotency-Key: 1–255 visible ASCII.")
-    return desk.Once(
-        key, hashlib.sha256(b"leases\0" + office.encode() + b"\0" + msgspec.json.encode(wanted)).digest(), _render
-    )
+def _taken(body: bytes) -> Taken:
+    """The body of an acknowledgement, which may be empty."""
+    if not body.strip():
+        return Taken()
+    try:
+        return msgspec.json.decode(body, type=Taken)
+    except msgspec.MsgspecError as error:
+        raise Refused("bad-request", f"{error}.") from error
 
 
-HANDLERS = [take_leases, acknowledge, extend, release, list_alarms, revive]
+def _render(tables: Tables, handed: desk.Handed) -> bytes:
+    return msgspec.json.encode(views.work_page(handed, lambda dossier: procedure_of(dossier, tables)))
+
+
+def _once(request: Request[Any, Any, Any], office: str, wanted: LeaseWanted, tables: Tables) -> Once | None:
+    render = partial(_render, tables)
+    return once_of(request, f"leases\0{office}".encode(), msgspec.json.encode(wanted), render)
+
+
+HANDLERS = [take_leases, acknowledge, acknowledge_many, extend, release, list_work, list_alarms, revive]

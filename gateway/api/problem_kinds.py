@@ -170,6 +170,54 @@ KINDS: dict[str, Kind] = {
         remedy_vi="Xem «findings»: mọi lỗi được liệt kê một lần.",
         remedy_en="See `findings`: every error, in one pass.",
     ),
+    "cannot-follow": Kind(
+        status=409, retry="never",
+        title_vi="Hồ sơ không ở trạng thái cho phép việc này", title_en="That cannot follow from its state",
+        remedy_vi="Xem trạng thái hiện nay của hồ sơ; muốn sửa điều đã báo thì dùng «corrects».",
+        remedy_en="See where the dossier stands; what was reported wrongly is mended with `corrects`.",
+    ),
+    "report-unfit": Kind(
+        status=422, retry="never",
+        title_vi="Báo cáo thiếu hoặc sai một mục", title_en="The report lacks something, or says what cannot be",
+        remedy_vi="«detail» nêu mục và lý do; chưa ghi gì cả. Sửa rồi gửi lại.",
+        remedy_en="`detail` names the member and why; nothing was written. Mend it and send it again.",
+    ),
+    "result-refused": Kind(
+        status=422, retry="never",
+        title_vi="Tệp kết quả không được nhận", title_en="A file of the result is not taken",
+        remedy_vi="«detail» nêu tệp và lý do. Ký số tệp bằng chứng thư số của cơ quan rồi báo lại.",
+        remedy_en="`detail` names the file and why. Sign it with the agency's certificate, then report again.",
+    ),
+    "pickup-forged": Kind(
+        status=422, retry="never",
+        title_vi="Chữ ký giao nhận không đúng", title_en="The signature of the pick-up does not hold",
+        remedy_vi="Ký {lease, dossier, sha256} bằng khóa đã đăng ký của tài khoản, hoặc bỏ trống.",
+        remedy_en="Sign {lease, dossier, sha256} with the client's registered key, or leave it out.",
+    ),
+    "not-open": Kind(
+        status=409, retry="never",
+        title_vi="Hồ sơ đã kết thúc, không thể bổ sung hoặc rút", title_en="The dossier has ended",
+        remedy_vi="Xem trạng thái hồ sơ; nếu cần thì nộp hồ sơ mới.",
+        remedy_en="See where it stands; if need be, file a new one.",
+    ),
+    "received-before": Kind(
+        status=409, retry="never",
+        title_vi="Các byte này đã được nhận cho việc khác", title_en="These bytes were received as something else",
+        remedy_vi="Biên nhận nêu trong «detail». Lập và ký nội dung riêng cho hồ sơ này.",
+        remedy_en="`detail` names their receipt. Make and sign a content of its own for this dossier.",
+    ),
+    "register-too-long": Kind(
+        status=422, retry="never",
+        title_vi="Sổ quá dài", title_en="The register is too long",
+        remedy_vi="Tối đa 50.000 hồ sơ và 366 ngày: hỏi khoảng ngày ngắn hơn.",
+        remedy_en="50,000 dossiers and 366 days at most: ask for a shorter span.",
+    ),
+    "register-in-parts": Kind(
+        status=422, retry="never",
+        title_vi="Sổ có nhiều quyển", title_en="The register fills several papers",
+        remedy_vi="«detail» nêu số hồ sơ / số quyển: hỏi từng quyển bằng «part», từ 1, hoặc lấy CSV.",
+        remedy_en="`detail` tells dossiers / parts: ask for each by `part`, from 1, or for CSV.",
+    ),
     "key-reused": Kind(
         status=422, retry="never",
         title_vi="Idempotency-Key đã dùng cho yêu cầu khác",
@@ -223,6 +271,28 @@ KINDS: dict[str, Kind] = {
         remedy_vi="Chưa có gì được tiếp nhận. Gửi lại đúng nội dung này vào ngày mai.",
         remedy_en="Nothing was accepted. Send the same content again tomorrow.",
     ),
+    "not-tracked": Kind(
+        status=404, retry="never",
+        title_vi="Không có hồ sơ với số và mã này", title_en="No dossier with this number and code",
+        remedy_vi="So lại số biên nhận và mã tra cứu với biên nhận.", remedy_en="Compare both with the receipt.",
+    ),
+    "webhook-refused": Kind(
+        status=422, retry="never",
+        title_vi="Webhook không làm được như yêu cầu", title_en="The webhook cannot be as it was asked for",
+        remedy_vi="Xem «detail»; loại sự việc là tên trong GET /v1/events.",
+        remedy_en="See `detail`; types are those of GET /v1/events.",
+    ),
+    "address-refused": Kind(
+        status=422, retry="never",
+        title_vi="Cổng không gửi tới địa chỉ này", title_en="The gateway does not send to that address",
+        remedy_vi="Cần https tới máy chủ công khai, cổng 443 hoặc 8443; máy nội bộ phải do đơn vị vận hành khai.",
+        remedy_en="https to a public host, port 443 or 8443; a private host must be listed by the operator.",
+    ),
+    "webhooks-too-many": Kind(
+        status=409, retry="never",
+        title_vi="Quá nhiều webhook", title_en="Too many webhooks",
+        remedy_vi="Ngừng một webhook không dùng nữa rồi tạo mới.", remedy_en="Disable one, then make another.",
+    ),
     "was-received": Kind(
         status=409, retry="never",
         title_vi="Cổng đã nhận nội dung này", title_en="The gateway did receive this",
@@ -234,6 +304,12 @@ KINDS: dict[str, Kind] = {
         title_vi="Khoảng thời gian này chưa được khóa sổ", title_en="This span has not been closed yet",
         remedy_vi="Cổng khóa sổ mỗi giờ: hỏi lại sau khi hết giờ.",
         remedy_en="The books are closed every hour: ask again when the hour is over.",
+    ),
+    "not-made-yet": Kind(
+        status=503, retry="after",
+        title_vi="Thống kê chưa được lập lần nào", title_en="The statistics were never made yet",
+        remedy_vi="Cổng lập thống kê mỗi giờ một lần: hỏi lại sau ít phút.",
+        remedy_en="The gateway makes them once an hour: ask again in a few minutes.",
     ),
     "absence-unprovable": Kind(
         status=409, retry="never",

@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from gateway.about import NotOpen
 from gateway.api.body import BodyTooLarge, DigestDiffers, DigestUnreadable, SenderGone, SenderSlow, SpoolFull
 from gateway.api.problem_kinds import KINDS, Kind, Retry
 from gateway.callers import BudgetSpent, NotKnown
 from gateway.contents import ContentErased
-from gateway.desk import KeyReused
+from gateway.desk import PickupForged
+from gateway.desk_papers import PaperNotThere, RegisterInParts, RegisterTooLong
 from gateway.ids import NumbersExhausted
 from gateway.intake import Poisonous
+from gateway.outgoing import AddressRefused
+from gateway.repeated import KeyReused
+from gateway.report_rules import ReportUnfit
+from gateway.reports import NotTheirs
+from gateway.results import ResultRefused
 from gateway.scanner import ScannerAway
+from gateway.states import IllegalTransition
+from gateway.supplements import NotThere
+from gateway.track import NotTracked
 from gateway.uploads import (
     MetadataUnreadable,
     UploadBusy,
@@ -27,6 +37,7 @@ from gateway.uploads import (
     UploadsTooMany,
     UploadTooLarge,
 )
+from gateway.webhook import WebhookRefused, WebhooksTooMany, WebhookUnknown
 from schemas.typeset import TooLongError
 from signing.seal import SealAway
 from storage.database import DatabaseAway
@@ -75,6 +86,21 @@ _OF_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
     (UploadsFull, "store-full"),
     (MetadataUnreadable, "bad-request"),
     (KeyReused, "key-reused"),
+    (NotTheirs, "not-found"),
+    (NotThere, "not-found"),
+    (NotOpen, "not-open"),
+    (IllegalTransition, "cannot-follow"),
+    (ReportUnfit, "report-unfit"),
+    (ResultRefused, "result-refused"),
+    (PickupForged, "pickup-forged"),
+    (PaperNotThere, "not-found"),
+    (RegisterTooLong, "register-too-long"),
+    (RegisterInParts, "register-in-parts"),
+    (NotTracked, "not-tracked"),
+    (WebhookUnknown, "not-found"),
+    (WebhookRefused, "webhook-refused"),
+    (AddressRefused, "address-refused"),
+    (WebhooksTooMany, "webhooks-too-many"),
     (VaultFull, "store-full"),
     (VaultAway, "store-away"),
     (SealAway, "store-away"),
@@ -90,7 +116,8 @@ _OF_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
 # Whose own words may be shown: they speak of the request, never of our inside.
 _SPEAKS = (
     BodyTooLarge, SenderSlow, SenderGone, DigestDiffers, DigestUnreadable, UploadTooLarge, UploadsTooMany,
-    UploadOffsetDiffers, UploadIncomplete, MetadataUnreadable,
+    UploadOffsetDiffers, UploadIncomplete, MetadataUnreadable, ReportUnfit, ResultRefused, IllegalTransition,
+    PickupForged, NotOpen, RegisterTooLong, RegisterInParts, WebhookRefused, AddressRefused,
 )  # fmt: skip
 
 

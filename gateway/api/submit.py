@@ -39,6 +39,7 @@ from storage.pieces import WHOLE_BYTES_MAX
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from gateway.about import About
     from gateway.callers import Caller
     from gateway.house import House
     from gateway.judge import Refusal
@@ -53,8 +54,16 @@ _LOG = logging.getLogger("motcua.requests")
 _FAULTS = logging.getLogger("motcua.faults")
 
 
-async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]]) -> Answer:
-    """Receive one dossier: steps 1 and 12 of the line. Never raises: what goes wrong is an answer."""
+async def submit(
+    house: House,
+    scope: Mapping[str, Any],
+    receive: Callable[[], Awaitable[Any]],
+    sent_about: Callable[[Caller], Awaitable[About]] | None = None,
+) -> Answer:
+    """Receive one dossier: steps 1 and 12 of the line. Never raises: what goes wrong is an answer.
+
+    `sent_about` finds the dossier that this one is a supplement to, or a withdrawal of.
+    """
     headers = dict(scope["headers"])
     language = language_of(_text(headers.get(b"accept-language")))
     correlation = ids.correlation_id()
@@ -64,10 +73,12 @@ async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], A
         caller, allowance = await identify(house, authorization, "business", house.clock.now())
         require(caller, "employer", "ivan")
         batch = _batch(scope["query_string"])
+        about = await sent_about(caller) if sent_about else None
         if names_upload(headers):
-            settled = await submit_upload(house, caller, headers, receive, batch)
+            settled = await submit_upload(house, caller, headers, receive, batch, about)
         else:
-            settled = await _receive(house, caller, headers, receive, batch)
+            settled = await _receive(house, caller, headers, receive, batch, about)
+        _check_about(about, settled)
         answer = _answer(settled, language, correlation)
         answer.headers.extend(allowance_headers(allowance))
         _log(caller, answer.status, correlation, settled)
@@ -81,12 +92,20 @@ async def submit(house: House, scope: Mapping[str, Any], receive: Callable[[], A
     return answer
 
 
+def _check_about(about: About | None, settled: Settled) -> None:
+    """The same bytes serve once: what was received as something else does nothing for this dossier."""
+    dossier = settled.dossier
+    if about and dossier.pack is not None and dossier.about != about.dossier:
+        raise Refused("received-before", f"{dossier.statement_number}.")
+
+
 async def _receive(
     house: House,
     caller: Caller,
     headers: Mapping[bytes, bytes],
     receive: Callable[[], Awaitable[Any]],
     batch: int | None,
+    about: About | None,
 ) -> Settled:
     """The dossier is the body."""
     with Spool(house.spool) as spool, house.intake.arriving() as joined:
@@ -103,6 +122,7 @@ async def _receive(
                 received_at=received_at,
                 batch=batch,
                 media_type=media_type_of(headers),
+                about=about,
             )
             return await house.intake.receive(submission, caller, joined)
 

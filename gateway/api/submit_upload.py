@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
+    from gateway.about import About
     from gateway.callers import Caller
     from gateway.house import House
     from gateway.uploads import Taken
@@ -49,6 +50,7 @@ async def submit_upload(
     headers: Mapping[bytes, bytes],
     receive: Callable[[], Awaitable[Any]],
     batch: int | None,
+    about: About | None = None,
 ) -> Settled:
     """The same line as for a dossier that came in one piece, and the same answers; received, the upload's file goes.
 
@@ -73,12 +75,14 @@ async def submit_upload(
         return await _earlier(house, caller, upload.sha256, now)
     taken = await house.run(house.uploads.take, named.upload, caller.client, now)
     try:
-        return await _receive(house, caller, taken, named.batch or batch, now)
+        return await _receive(house, caller, taken, named.batch or batch, now, about)
     finally:
         taken.close()
 
 
-async def _receive(house: House, caller: Caller, taken: Taken, batch: int | None, now: datetime) -> Settled:
+async def _receive(
+    house: House, caller: Caller, taken: Taken, batch: int | None, now: datetime, about: About | None
+) -> Settled:
     # Gigabytes may take a while, in which nobody else shall want for a thread.
     sha256 = await asyncio.to_thread(taken.sha256)
     file, size_bytes = taken.whole(), taken.upload.size_bytes
@@ -96,6 +100,7 @@ async def _receive(house: House, caller: Caller, taken: Taken, batch: int | None
             received_at=now,
             batch=batch,
             media_type=media_type,
+            about=about,
         )
         settled = await house.intake.receive(submission, caller)
     if settled.dossier.pack is not None:

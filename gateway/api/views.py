@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from gateway.attached import scan_state
 from gateway.clock import from_us, rfc3339
+from gateway.course import due_in_force_us
 from gateway.report import (
     FindingShown,
     Language,
@@ -19,12 +20,16 @@ from gateway.report import (
     shown_papers,
     shown_verdict,
 )
+from gateway.straight_through import Check, checks_made, is_straight_through
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gateway.desk import Handed, Leased
+    from schemas.procedure import Procedure
     from storage import alarms, journal
+    from storage.courses import Course
+    from storage.work import Work
 
 
 class Received(Struct, frozen=True, kw_only=True):
@@ -82,6 +87,8 @@ class DossierShown(Struct, frozen=True, kw_only=True):
     unit: str
     period: str
     submitter: str
+    purpose: str
+    about: str | None
     verdict: VerdictShown | None
     parts: list[PartShown]
     papers: list[PaperShown]
@@ -103,6 +110,8 @@ class DossierLine(Struct, frozen=True, kw_only=True):
     batch: int
     competent_office: str
     due_at: str | None
+    purpose: str
+    about: str | None
 
 
 class DossierPage(Struct, frozen=True):
@@ -145,6 +154,14 @@ class WorkShown(Struct, frozen=True, kw_only=True):
     due_at: str | None
     # "clean", "not-scanned" or "none": what a malware scanner said of the supporting papers
     papers_scanned: str
+    unit: str
+    period: str
+    # "" for a filing; "supplement" or "withdrawal" for what was sent about the dossier `about`.
+    purpose: str
+    about: str | None
+    # Whether the procedure is simple and every check below was made and passed: nothing is left to be looked at.
+    straight_through: bool
+    checks: list[Check]
 
 
 class WorkPage(Struct, frozen=True):
@@ -152,6 +169,27 @@ class WorkPage(Struct, frozen=True):
 
     work: list[WorkShown]
     complete_until: int
+
+
+class OpenWork(Struct, frozen=True, kw_only=True):
+    """Work that no office has acknowledged yet: since when it is offered, how often it was handed out, and to whom."""
+
+    dossier: str
+    state: str
+    procedure: str
+    unit: str
+    offered_at: str
+    due_at: str | None
+    attempts: int
+    holder: str | None
+    lease_until: str | None
+
+
+class OpenWorkPage(Struct, frozen=True):
+    """A page of open work; ask on with `after=next`."""
+
+    work: list[OpenWork]
+    next: int
 
 
 class AlarmShown(Struct, frozen=True, kw_only=True):
@@ -187,8 +225,11 @@ def received(dossier: journal.Dossier) -> bytes:
     )
 
 
-def dossier_shown(dossier: journal.Dossier, parts: Sequence[journal.Part], language: Language) -> DossierShown:
-    """A dossier with its parts and report."""
+def dossier_shown(
+    dossier: journal.Dossier, parts: Sequence[journal.Part], language: Language, course: Course | None = None
+) -> DossierShown:
+    """A dossier with its parts and report; `due_at` is the date in force, if its office has gone on with it."""
+    due_us = dossier.due_at_us if course is None else due_in_force_us(course)
     report = read_report(dossier.report)
     return DossierShown(
         dossier=dossier.id,
@@ -200,7 +241,7 @@ def dossier_shown(dossier: journal.Dossier, parts: Sequence[journal.Part], langu
         batch=dossier.batch,
         follows=dossier.follows,
         competent_office=dossier.competent_office,
-        due_at=_time_or_none(dossier.due_at_us),
+        due_at=_time_or_none(due_us),
         receipt=dossier.statement,
         judgement_number=dossier.judgement_number,
         judgement=dossier.judgement,
@@ -212,6 +253,8 @@ def dossier_shown(dossier: journal.Dossier, parts: Sequence[journal.Part], langu
         unit=dossier.unit,
         period=dossier.period,
         submitter=dossier.submitter,
+        purpose=dossier.purpose,
+        about=dossier.about,
         verdict=shown_verdict(report, language),
         parts=[
             PartShown(
@@ -229,7 +272,7 @@ def dossier_shown(dossier: journal.Dossier, parts: Sequence[journal.Part], langu
     )
 
 
-def dossier_page(dossiers: Sequence[journal.Dossier], after: int) -> DossierPage:
+def dossier_page(dossiers: Sequence[journal.Dossier], after: int, courses: Mapping[str, Course]) -> DossierPage:
     """A page of a list."""
     lines = [
         DossierLine(
@@ -244,7 +287,9 @@ def dossier_page(dossiers: Sequence[journal.Dossier], after: int) -> DossierPage
             period=one.period,
             batch=one.batch,
             competent_office=one.competent_office,
-            due_at=_time_or_none(one.due_at_us),
+            due_at=_time_or_none(due_in_force_us(courses[one.id]) if one.id in courses else one.due_at_us),
+            purpose=one.purpose,
+            about=one.about,
         )
         for one in dossiers
     ]
@@ -267,9 +312,11 @@ def event_page(events: Sequence[journal.Event], after: int) -> EventPage:
     return EventPage(shown, shown[-1].seq if shown else after)
 
 
-def work_shown(leased: Leased) -> WorkShown:
-    """A piece of work, as its holder needs it."""
+def work_shown(leased: Leased, procedure: Procedure | None) -> WorkShown:
+    """A piece of work, as its holder needs it. `procedure` is that of its version, None where it is not known."""
     work, dossier = leased.work, leased.dossier
+    report = read_report(dossier.report)
+    straight = None if dossier.purpose else procedure
     return WorkShown(
         lease=work.lease or "",
         attempt=work.attempt,
@@ -280,14 +327,40 @@ def work_shown(leased: Leased) -> WorkShown:
         size_bytes=dossier.size_bytes,
         content_url=f"/v1/dossiers/{dossier.id}/content",
         lease_until=_time(work.lease_until_us or 0),
-        due_at=_time_or_none(dossier.due_at_us),
-        papers_scanned=scan_state(read_report(dossier.report).papers),
+        due_at=_time_or_none(work.due_at_us),
+        papers_scanned=scan_state(report.papers),
+        unit=dossier.unit,
+        period=dossier.period,
+        purpose=dossier.purpose,
+        about=dossier.about,
+        straight_through=straight is not None and is_straight_through(straight, report, has_references=leased.refers),
+        checks=checks_made(report),
     )
 
 
-def work_page(handed: Handed) -> WorkPage:
+def work_page(handed: Handed, procedure_of: Callable[[journal.Dossier], Procedure | None]) -> WorkPage:
     """What a lease request is answered with."""
-    return WorkPage([work_shown(one) for one in handed.leased], handed.complete_until)
+    shown = [work_shown(one, procedure_of(one.dossier)) for one in handed.leased]
+    return WorkPage(shown, handed.complete_until)
+
+
+def open_work_page(works: Sequence[Work], after: int) -> OpenWorkPage:
+    """A page of an office's open work."""
+    shown = [
+        OpenWork(
+            dossier=one.dossier,
+            state=one.state,
+            procedure=one.procedure,
+            unit=one.unit,
+            offered_at=_time(one.offered_at_us),
+            due_at=_time_or_none(one.due_at_us),
+            attempts=one.attempt,
+            holder=one.holder,
+            lease_until=_time_or_none(one.lease_until_us),
+        )
+        for one in works
+    ]
+    return OpenWorkPage(shown, works[-1].offered_seq if works else after)
 
 
 def alarm_shown(alarm: alarms.Alarm, language: Language) -> AlarmShown:

@@ -40,7 +40,7 @@ EXCLUSIVE, SHA256_URI = "http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w
 ECDSA = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 EDDSA = "http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519"
 KEY_MEMBERS = {("EC", "P-256"): ("crv", "kty", "x", "y"), ("OKP", "Ed25519"): ("crv", "kty", "x")}
-HELD_BYTES_MAX, RAW_BYTES = 32 * 1024 * 1024, 64
+HELD_BYTES_MAX, RAW_BYTES, LATER = 32 * 1024 * 1024, 64, ("taken_at", "judged_at", "erased_at", "reported_at")
 # What reading something of another form raises, here or in the libraries (a bad ZIP besides).
 MALFORMED = (ValueError, LookupError, TypeError, AttributeError, StopIteration, SyntaxError, EOFError, RecursionError)
 OTHER_KEY = "niêm phong bằng khóa khác khóa đã ghim · is sealed by another key than the one pinned"
@@ -63,7 +63,6 @@ def _sha256(content: bytes) -> bytes:
     return hashlib.sha256(content).digest()
 
 
-# --- keys and statements (RFC 7515, 7517, 7638, 8037)
 def url64(text: str) -> bytes:
     """Strict unpadded base64url: one spelling for one content."""
     content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -123,14 +122,12 @@ def opened(jws: str, keys: dict[str, Json], kind: str, existed: Any = lambda: No
     must(jwk, OTHER_KEY)
     must(header["alg"] == ("Ed25519" if jwk["crv"] == "Ed25519" else "ES256"), "thuật toán lạ · has another alg")
     check(jwk, f"{head}.{body}".encode(), url64(value))
-    times = ("taken_at", "judged_at", "erased_at", "opened_at", "received_at")
-    in_its_period(jwk, next(said[name] for name in times if said.get(name)), existed)
+    in_its_period(jwk, next(said[name] for name in (*LATER, "opened_at", "received_at") if said.get(name)), existed)
     return said
 
 
-# --- the log (RFC 6962; C2SP signed-note, tlog-checkpoint, tlog-proof)
 def tree(note: str, vkey: str) -> tuple[bytes, int, bytes]:
-    """Text, size and root of a checkpoint that the Ed25519 key of `vkey` signed under its own name."""
+    """Text, size and root of a checkpoint (C2SP) that the Ed25519 key of `vkey` signed under its own name."""
     head, _, lines = note.rpartition("\n\n")
     name, named, encoded = vkey.split("+", 2)
     key, (origin, size, root, *_) = un64(encoded), head.split("\n")
@@ -307,14 +304,17 @@ class Verification:
         must([one["seq"] for one in events] == sorted({one["seq"] for one in events}), "sai thứ tự · are not in order")
         must({one["dossier"] for one in events} == {self.base["dossier"]}, "của hồ sơ khác · are of another dossier")
         must(events[0]["at"] == self.base["received_at"], "khác lúc nhận · do not begin with the receipt")
+        held = {self.digests[one].hex() for one in self.files if one.startswith("results/")}
         for name in self.names:
             said, kind = self.open(name), _kind_of(name)
             digest = said.get("receipt_sha256") or said.get("statement_sha256") or self.record
             named = [said.get("receipt", self.number), digest, said["dossier"], said["sha256"]]
             meant = [self.number, self.record, self.base["dossier"], self.base["sha256"]]
             must(named == meant, "là của hồ sơ khác · is of another dossier")
-            at, self.what = said.get("taken_at") or said.get("judged_at") or said.get("erased_at"), "events.json"
-            fact = {"handover": "acknowledged", "erasure": "erased", "judgement": said.get("state")}.get(kind)
+            results = {one["sha256"] for one in said.get("results", ())}
+            must(self.erased or results <= held, "nêu kết quả không có ở đây · names a result that is not here")
+            at, self.what = next((said[one] for one in LATER if one in said), None), "events.json"
+            fact = {"handover": "acknowledged", "erasure": "erased"}.get(kind) or said.get("fact") or said.get("state")
             must(fact is None or (fact, at) in told, f"thiếu việc mà {name} nêu · lack what {name} states")
         must(self.erased or "erased" not in dict(told), "nêu việc xóa không văn bản · tell an erasure without proof")
         return f"{len(self.names)} văn bản, {len(events)} sự kiện khớp nhau · statements and events agree"

@@ -22,6 +22,7 @@ from signing.dossier import sign_dossier
 from storage import register
 from storage.migrations import migrate
 from tests.clocks import HandClock
+from tests.databases import lay_migrated
 from tests.keys import lend_absence_key
 
 UNIT, TAX_CODE, OFFICE = "TS12345", "0101234565", "07906"
@@ -36,9 +37,14 @@ def pki() -> DemoPki:
 
 
 @lru_cache(maxsize=1)
+def catalogue() -> Catalogue:
+    """One reading of it a run, which workers that are forked share as well."""
+    return Catalogue.load()
+
+
+@lru_cache(maxsize=1)
 def signature_paths() -> dict[str, str]:
-    catalogue, on = Catalogue.load(), date(2026, 3, 2)
-    return {form.root: form.signature_path for form in catalogue.forms(on)}
+    return {form.root: form.signature_path for form in catalogue().forms(date(2026, 3, 2))}
 
 
 def a_dossier(
@@ -123,6 +129,8 @@ def inhouse(home: Path, made_by: DemoPki | None = None, **changes: Any) -> Itera
     home.mkdir(exist_ok=True)
     (made_by or pki()).write(home)
     settings = Settings(home=str(home), **changes)
+    if not settings.database_url and not (home / "motcua.sqlite").exists():
+        lay_migrated(home / "motcua.sqlite")
     database = open_the_database(settings)
     migrate(database)
     lend_absence_key(home)
@@ -136,7 +144,7 @@ def inhouse(home: Path, made_by: DemoPki | None = None, **changes: Any) -> Itera
             ],
         )
     database.close()
-    door = build(settings, clock)
+    door = build(settings, clock, None if settings.catalogue else catalogue())
     try:
         yield Inhouse(door, clock)
     finally:

@@ -202,7 +202,7 @@ def test_an_audit_goes_on_where_the_last_one_ended(
     tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ):
     monkeypatch.setattr(audit, "PART_DOSSIERS_MIN", 2)
-    url = "" if engine == "sqlite" else request.getfixturevalue("postgres_url")
+    url = "" if engine == "sqlite" else request.getfixturevalue("postgres_migrated_url")
     with inhouse(tmp_path / "home", database_url=url) as gateway:
         filings = Filings(gateway, gateway.client("employer", units=[UNIT])[0])
         names = settled(gateway, filings, *range(5))

@@ -21,8 +21,10 @@ from tests.schemas.broken import broken_dossiers
 
 GROUPS = {
     "client": ("add", "list", "rotate", "disable"),
+    "webhook": ("list", "deliveries", "disable", "enable", "replay"),
     "unit": ("add", "import"),
-    "office": ("list",),
+    "office": ("list", "show", "import", "tables", "use", "export", "bind", "work"),
+    "calendar": ("show", "import", "check"),
     "seal": ("list", "rotate", "retire", "check"),
     "log": ("show", "export", "verify", "reopen"),
     "trust": ("add", "list", "check"),

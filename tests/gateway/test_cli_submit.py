@@ -17,8 +17,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.cli import main
 from gateway.client import Accepted, BySecret, ContentDiffers, Gateway, GatewayAway, NotAllowed, Work
 from gateway.first_start import read_secrets
+from schemas import sample
 from tests.clocks import HandClock
 from tests.gateway.cli_run import Terminal, signed
 
@@ -106,6 +108,42 @@ def test_many_files_are_submitted_and_again_without_harm(employer, served: tuple
     assert again.status == 0
     assert {json.loads(line)["outcome"] for line in again.out.splitlines()} == {"already-accepted"}
     assert {path.name: path.with_name(path.name + ".receipt.jws").read_text() for path in good} == receipts
+
+
+def test_a_supplement_and_a_withdrawal_are_sent_for_their_dossier(employer, served: tuple[str, Path], tmp_path: Path):
+    first = employer(signed(tmp_path / "hoso.xml", served[1], seed=310), "--json")
+    told = json.loads(first.out)
+
+    def made(name: str, *words: object) -> Path:
+        path, holder = tmp_path / name, served[1] / "demo" / "unit-1"
+        said = ["sample", *words, "--unit", sample.unit_code(0), "--tax-code", sample.tax_code(0), "--office", "09993"]
+        assert main([str(word) for word in [*said, "-o", path.with_suffix(".raw")]]) == 0
+        keys = ["--key", f"{holder}.key.pem", "--cert", f"{holder}.pem"]
+        assert main(["sign", str(path.with_suffix(".raw")), *keys, "-o", str(path)]) == 0
+        return path
+
+    supplement = made("bo-sung.xml", "600", "--supplement", "--seed", 311)
+    sent = employer(supplement, "--supplement-to", told["dossier"], "--json")
+    assert (sent.status, json.loads(sent.out)["outcome"]) == (0, "accepted"), sent.err
+    withdrawal = made("rut.xml", "RUT", "--receipt", told["receipt_number"], "--seed", 312)
+    assert employer(withdrawal, supplement, "--withdraws", told["dossier"]).status == 2
+    ended = employer(withdrawal, "--withdraws", told["dossier"])
+    assert ended.status == 0, ended.err
+    late = employer(made("nua.xml", "600", "--supplement", "--seed", 313), "--supplement-to", told["dossier"])
+    assert late.status == 2
+    assert "409" in late.out
+
+
+def test_an_office_is_played_on_what_was_submitted(employer, begun: Terminal, served: tuple[str, Path], tmp_path: Path):
+    assert employer(signed(tmp_path / "hoso.xml", served[1], seed=300)).status == 0
+    words = ("office", "work", "--office", "09993", "--url", served[0], "--for", 0)
+    told = begun(*words)
+    assert told.status == 0, told.err
+    assert "returned" in told.out
+    for _ in range(3):
+        # Of each unit the dossier that it filed first; in the end there is nothing left to take.
+        said = json.loads(begun(*words, "--json").out)
+    assert said["taken"] == 0
 
 
 def test_a_refusal_is_told_to_people_with_its_reasons(employer, served: tuple[str, Path], tmp_path: Path):

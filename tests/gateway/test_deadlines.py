@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import deadlines
+from gateway import calendar_days, deadlines
+from gateway.calendar_tables import SHIPPED
 from gateway.deadlines import Calendar, CalendarMistaken, OutsideCalendar, due
 
 VIETNAM = ZoneInfo("Asia/Ho_Chi_Minh")
 CALENDAR = Calendar.load()
-SHIPPED = Path(deadlines.__file__).parent / "calendar"
 
 limits = st.integers(0, 60)
 
@@ -32,11 +32,14 @@ moments = st.datetimes(
 )
 
 
-def changed_tables(folder: Path, *, hours: tuple[str, str] = ("", ""), overrides: str = "") -> Path:
+def changed_tables(folder: Path, *hours: tuple[str, str], overrides: str = "") -> Path:
+    """The shipped tables with every place of some words in hours.toml changed, and more overrides."""
     shutil.copytree(SHIPPED, folder, dirs_exist_ok=True)
     text = (folder / "hours.toml").read_text("utf-8")
-    assert hours[0] in text
-    (folder / "hours.toml").write_text(text.replace(*hours, 1) if hours[0] else text, "utf-8")
+    for old, new in hours:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "hours.toml").write_text(text, "utf-8")
     with (folder / "overrides.toml").open("a", encoding="utf-8") as table:
         table.write(overrides)
     return folder
@@ -97,11 +100,15 @@ def test_the_answer_is_in_vietnamese_time_whatever_zone_the_receipt_was_told_in(
     assert answer.due_at.isoformat() == "2026-01-20T09:29:22+07:00"
 
 
+def is_in_a_window(moment: datetime) -> bool:
+    return any(begin <= moment.time() <= end for begin, end in CALENDAR.on(moment.date()).windows)
+
+
 @given(start=moments, days=limits)
 def test_a_due_date_is_always_inside_a_window_of_a_working_day(start: datetime, days: int):
     answer = due(start, days, CALENDAR)
     assert CALENDAR.is_working_day(answer.due_at.date())
-    assert any(begin <= answer.due_at.time() <= end for begin, end in CALENDAR.windows)
+    assert is_in_a_window(answer.due_at)
     assert answer.due_at > start or (days == 0 and answer.due_at == start)
 
 
@@ -128,7 +135,7 @@ def test_with_pauses_too_a_due_date_is_in_working_time_and_later_receipts_are_no
     second_due = due(second, days, CALENDAR, pauses).due_at
     assert first_due <= second_due
     assert CALENDAR.is_working_day(first_due.date())
-    assert any(begin <= first_due.time() <= end for begin, end in CALENDAR.windows)
+    assert is_in_a_window(first_due)
     gained = CALENDAR.working_time(due(start, days, CALENDAR).due_at, first_due)
     assert gained <= sum((CALENDAR.working_time(*pause) for pause in pauses), timedelta())
     if len(pauses) == 1:
@@ -216,9 +223,20 @@ def test_an_announced_day_wins_over_the_library(tmp_path: Path):
 
 
 def test_other_windows_are_only_another_table(tmp_path: Path):
-    calendar = Calendar.load(changed_tables(tmp_path, hours=('from = "07:00"', 'from = "08:00"')))
+    calendar = Calendar.load(changed_tables(tmp_path, ('"07:00"', '"08:00"')))
     assert due(at("13/01/2026 07:30:00"), 1, calendar).due_at == at("14/01/2026 08:00:00")
-    assert calendar.day_length == timedelta(hours=7)
+    assert due(at("13/01/2026 18:00:00"), 1, calendar).due_at == at("15/01/2026 08:00:00")
+    assert calendar.on(date(2026, 1, 13)).day_length == timedelta(hours=7)
+
+
+def test_what_comes_after_hours_counts_from_where_the_table_says(tmp_path: Path):
+    early_closing = ('after = "17:00"', 'after = "16:00"')
+    calendar = Calendar.load(changed_tables(tmp_path / "cut-off", early_closing))
+    assert due(at("13/01/2026 16:00:00"), 1, calendar).due_at == at("14/01/2026 16:00:00")
+    assert due(at("13/01/2026 16:00:01"), 1, calendar).due_at == at("15/01/2026 07:00:00")
+    still_today = ('counts_from = "07:00"\nnext_working_day = true', 'counts_from = "17:00"')
+    calendar = Calendar.load(changed_tables(tmp_path / "same-day", still_today))
+    assert due(at("13/01/2026 22:00:00"), 1, calendar).due_at == at("14/01/2026 17:00:00")
 
 
 def test_a_date_counted_through_a_year_that_is_not_announced_is_provisional():
@@ -228,16 +246,33 @@ def test_a_date_counted_through_a_year_that_is_not_announced_is_provisional():
     assert unknown.steps[-1].vi.startswith("Tạm tính")
 
 
+AFTER_HOURS = 'after = "17:00"\ncounts_from = "07:00"\nnext_working_day = true'
+
+
 @pytest.mark.parametrize(
     ("hours", "overrides"),
     [
-        (('from = "07:00"', 'from = "12:00"'), ""),
-        (('from = "13:30"', 'from = "11:00"'), ""),
-        (('from = "07:00"', 'from = "late"'), ""),
+        (('from = "07:00"\nto', 'from = "12:00"\nto'), ""),
+        (('from = "13:30"\nto', 'from = "11:00"\nto'), ""),
+        (('"07:00"', '"late"'), ""),
+        (('"07:00"', '"07:00+07:00"'), ""),
         (('"Asia/Ho_Chi_Minh"', '"Asia/Nowhere"'), ""),
         (("[6, 7]", "[1, 2, 3, 4, 5, 6, 7]"), ""),
         (("[6, 7]", "[8]"), ""),
         (("time_zone", "timezone"), ""),
+        (("[[hours]]", "[[hours_of]]"), ""),
+        # What comes before opening, in the break or after closing must be answered, once, and in working time.
+        (('before = "07:00"', 'before = "06:00"'), ""),
+        (('after = "11:30"', 'after = "12:00"'), ""),
+        (('after = "17:00"', 'after = "18:00"'), ""),
+        (('after = "11:30"\nbefore = "13:30"', 'after = "06:00"\nbefore = "13:30"'), ""),
+        (('counts_from = "13:30"', 'counts_from = "12:30"'), ""),
+        # Whoever comes later must not count from earlier.
+        (('counts_from = "13:30"', 'counts_from = "15:00"'), ""),
+        (('counts_from = "13:30"', 'counts_from = "10:00"'), ""),
+        ((AFTER_HOURS, AFTER_HOURS.replace("07:00", "09:00")), ""),
+        ((AFTER_HOURS, AFTER_HOURS.replace("\nnext_working_day = true", "")), ""),
+        (('[hours.day_off]\ncounts_from = "07:00"', '[hours.day_off]\ncounts_from = "10:00"'), ""),
         (("", ""), override("holidays", "2026-01-15") + override("working_days", "2026-01-15")),
         (("", ""), override("holidays", "2026-01-15") + override("holidays", "2026-01-15")),
         (("", ""), override("holidays", '"soon"')),
@@ -245,9 +280,65 @@ def test_a_date_counted_through_a_year_that_is_not_announced_is_provisional():
     ],
 )
 def test_tables_that_contradict_themselves_do_not_load(tmp_path: Path, hours: tuple[str, str], overrides: str):
-    folder = changed_tables(tmp_path, hours=hours, overrides=overrides)
+    changed_tables(tmp_path, overrides=overrides)
+    text = (tmp_path / "hours.toml").read_text("utf-8")
+    assert hours[0] in text
+    (tmp_path / "hours.toml").write_text(text.replace(*hours) if hours[0] else text, "utf-8")
     with pytest.raises(CalendarMistaken):
-        Calendar.load(folder)
+        Calendar.load(tmp_path)
+
+
+NEW_HOURS = """
+[[hours]]
+valid_from = {since}
+rest_weekdays = [7]
+source = "a test"
+certainty = "unconfirmed"
+windows = [{{ from = "08:00", to = "12:00" }}, {{ from = "13:00", to = "17:00" }}]
+outside = [
+  {{ before = "08:00", counts_from = "08:00", vi = "sớm", en = "early" }},
+  {{ after = "12:00", before = "13:00", counts_from = "13:00", vi = "trưa", en = "noon" }},
+  {{ after = "17:00", counts_from = "08:00", next_working_day = true, vi = "muộn", en = "late" }},
+]
+day_off = {{ counts_from = "08:00" }}
+"""
+
+
+def test_new_hours_leave_old_reckonings_as_they_are(tmp_path: Path):
+    changed_tables(tmp_path)
+    with (tmp_path / "hours.toml").open("a", encoding="utf-8") as table:
+        table.write(NEW_HOURS.format(since="2026-03-02"))
+    calendar = Calendar.load(tmp_path)
+    pause = [(at("02/03/2026 07:30:00"), at("02/03/2026 12:30:00"))]
+    for text in ("27/02/2026 07:30:00", "27/02/2026 18:00:00", "28/02/2026 09:00:00", "01/03/2026 23:59:59"):
+        old, new = due(at(text), 5, CALENDAR, pause), due(at(text), 5, calendar, pause)
+        assert (new.due_at, new.steps) == (old.due_at, old.steps)
+        assert new.calendar != old.calendar
+    assert due(at("02/03/2026 07:30:00"), 5, calendar).due_at == at("07/03/2026 08:00:00"), (
+        "a Saturday, by the new week"
+    )
+    assert due(at("02/03/2026 12:30:00"), 5, calendar, pause[:0]).steps[1].en.endswith("noon.")
+
+
+@pytest.mark.parametrize("since", ["1995-01-01", "1994-12-31"])
+def test_hours_stand_in_the_order_of_their_days(tmp_path: Path, since: str):
+    changed_tables(tmp_path)
+    with (tmp_path / "hours.toml").open("a", encoding="utf-8") as table:
+        table.write(NEW_HOURS.format(since=since))
+    with pytest.raises(CalendarMistaken, match="later day"):
+        Calendar.load(tmp_path)
+
+
+def test_a_limit_in_calendar_days_counts_days_off_and_never_ends_on_one():
+    def forty_five(text: str) -> datetime:
+        return due(at(text), 45, CALENDAR, calendar_days=True).due_at
+
+    assert forty_five("28/04/2026 07:00:00") == at("12/06/2026 07:00:00")
+    assert forty_five("29/04/2026 09:00:00") == at("15/06/2026 09:00:00"), "13/06 is a Saturday"
+    assert forty_five("02/01/2026 18:00:00") == at("23/02/2026 07:00:00"), "from 05/01 to 19/02, which is in Tết"
+    said = due(at("29/04/2026 09:00:00"), 45, CALENDAR, calendar_days=True).steps[-1]
+    assert "13/06/2026 không phải ngày làm việc (nghỉ hằng tuần), sang ngày làm việc tiếp theo" in said.vi
+    assert "13/06/2026 is off (weekly rest), so the next working day" in said.en
 
 
 def test_a_folder_without_tables_does_not_load(tmp_path: Path):
@@ -259,8 +350,8 @@ def test_what_cannot_be_reckoned_is_refused():
     start = at("13/01/2026 09:00:00")
     with pytest.raises(ValueError, match="aware"):
         due(start.replace(tzinfo=None), 5, CALENDAR)
-    for days in (-1, deadlines.WORKING_DAYS_MAX + 1):
-        with pytest.raises(ValueError, match="working_days"):
+    for days in (-1, deadlines.LIMIT_DAYS_MAX + 1):
+        with pytest.raises(ValueError, match="limit_days"):
             due(start, days, CALENDAR)
     with pytest.raises(ValueError, match="pause"):
         due(start, 5, CALENDAR, [(start + timedelta(days=2), start + timedelta(days=1))])
@@ -270,14 +361,16 @@ def test_what_cannot_be_reckoned_is_refused():
         due(start, 5, CALENDAR, [(start.replace(tzinfo=None, day=14), start.replace(tzinfo=None, day=15))])
     with pytest.raises(OutsideCalendar):
         due(start.replace(year=2100, month=12, day=30), 5, CALENDAR)
+    with pytest.raises(OutsideCalendar):
+        due(start.replace(year=1994), 5, CALENDAR)
 
 
 def test_a_days_counting_is_kept_and_the_keeping_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(deadlines, "SHIFTS_KEPT_MAX", 8)
+    monkeypatch.setattr(calendar_days, "SHIFTS_KEPT_MAX", 8)
     calendar = Calendar.load()
     day = date(2026, 1, 13)
     assert calendar.shift(day, 5) is calendar.shift(day, 5)
     for days in range(1, 30):
         calendar.shift(day, days)
-        assert len(calendar._shifts) <= 8
+        assert len(calendar.on(day)._shifts) <= 8
     assert calendar.shift(day, 5).day == date(2026, 1, 20)

@@ -11,12 +11,13 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from gateway import closing
+from gateway import closing, figures_public
 from gateway.api import described
 from gateway.api.described_doors import AUDIENCES, DOORS
 from gateway.api.described_page import page as render
 from gateway.api.problems import KINDS
 from gateway.callers import ROLES
+from gateway.figures import rules_in_force
 from gateway.paper_receipt import paper_key
 from tests.gateway import test_doors
 from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, a_dossier, basic, inhouse
@@ -28,7 +29,9 @@ CATALOGUE = (
     "/600/forms/D02-TS", "/600/forms/D02-TS.xsd", "/600/forms/D02-TS.sch", "/600/forms/none.xsd",
 )  # fmt: skip
 PARTS = ("", "/receipt", "/content", "/events", "/validation", "/validation.xml", "/judgement", "/forms/1",
-         "/forms/1.pdf", "/forms/x", "/receipt.pdf", "/readings")  # fmt: skip
+         "/forms/1.pdf", "/forms/x", "/receipt.pdf", "/readings", "/due",
+         "/papers", "/papers/refusal-1.pdf", "/control-sheet.pdf",
+         "/course", "/results", "/results/1", "/results/0", "/parts/1", "/parts/99")  # fmt: skip
 
 LOGGED = (
     "checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1", "tile/9/000", "origins", "origins/1/checkpoint",
@@ -280,11 +283,14 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
             for asked in ("bytes=0-9", "bytes=999999999-")
         ),
         *uploading(gateway, employer),
+        *following(gateway, employer, dossier),
         gateway("POST", "/v1/dossiers", content=content),
         gateway("GET", "/v1/dossiers?state=accepted", employer),
         gateway("GET", "/v1/dossiers?after=-1", employer),
         gateway("GET", f"/v1/receipts?sha256={digest}", employer),
         gateway("GET", "/v1/receipts?sha256=x", employer),
+        *(gateway("GET", f"/v1/documents?sha256={one}&unit={UNIT}", employer) for one in (digest, "x")),
+        gateway("GET", f"{dossier}/parts/1", employer, headers={"range": "bytes=0-9"}),
         gateway("GET", f"/v1/notices?sha256={answers[2].json()['sha256']}", employer),
         gateway("GET", "/v1/events", employer),
         *(gateway("GET", dossier + part, who) for part in PARTS for who in (employer, stranger)),
@@ -295,6 +301,18 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
             for wanted in ("application/json", "text/html")
         ),
         gateway("GET", f"{dossier}/content?why={'x' * 201}", employer),
+        *(
+            gateway("GET", f"/v1/offices/{OFFICE}/register{more}", office)
+            for more in (
+                ".pdf",
+                ".csv",
+                ".pdf?part=9",
+                ".pdf?from=2024-01-01",
+                ".csv?kind=none",
+                ".csv?from=2027-01-01",
+            )
+        ),
+        gateway("GET", f"/v1/reports/{answers[0].json()['receipt_number']}/1?key=x"),
         *(gateway("GET", f"/v1/procedures{path}") for path in CATALOGUE),
         *(gateway("GET", path, headers={"if-none-match": "*"}) for path in ("/v1/keys", "/v1/procedures")),
         gateway("GET", "/v1/keys"),
@@ -318,6 +336,24 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
     answers.append(gateway("GET", "/v1/verifier"))
     answers += [gateway("POST", lease + step, office, json={}) for step in ("/extend", "/release", "/acknowledge")]
     answers += [gateway("POST", dossier + "/revive", operator), gateway("GET", "/v1/alarms", operator)]
+    answers += [gateway("GET", f"/v1/offices/{OFFICE}/work?{one}", office) for one in ("", "state=dead", "state=none")]
+    many = {"leases": [work["lease"], "l-none"]}
+    answers.append(gateway("POST", "/v1/leases/acknowledgements", office, json=many))
+    answers += [
+        gateway("POST", dossier + "/reports", office, json=said)
+        for said in ({"state": 4}, {"state": 1}, {"state": 10, "returned_by": "post"}, {"state": 99})
+    ]
+    answers += [
+        gateway("POST", dossier + "/transfers", office, json=said)
+        for said in ({"reason": "x", "department": "A"}, {"reason": "x"})
+    ]
+    xml = {"content-type": "application/xml"}
+    answers += [
+        gateway("POST", f"{dossier}/{what}", who, content=a_dossier(seed), headers=xml)
+        for what in ("supplements", "withdrawal")
+        for seed, who in ((0, employer), (1, employer), (1, stranger))
+    ]
+    answers += [gateway("GET", f"{dossier}/course", employer), gateway("GET", f"{dossier}/results", office)]
     gateway.clock.advance(3600)
     key = gateway.house.settings.path("absence_key", closing.ABSENCE_KEY_FILE)
     assert closing.close(gateway.house.stores, key, gateway.clock.now())
@@ -326,11 +362,56 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
     answers += [gateway("GET", f"/v1/ledger{path}", operator) for path in ("", "/1", "/2")]
     answers += [gateway("GET", f"/v1/absence?sha256={one}", employer) for one in (never, digest, "x")]
     answers.append(gateway("GET", f"/v1/absence?sha256={never}", employer, headers={"accept-language": "en"}))
+    answers += figures(gateway, operator, employer)
     assert {409, 422} <= {one.status_code for one in answers}
     for answer in answers:
         hold(document, answer)
     met = {path_of(document, one.request.method, one.request.url.path)["operationId"] for one in answers}
     assert met == set(DOORS) - {"token"}
+
+
+def figures(gateway: Inhouse, operator: str, employer: str) -> list[httpx.Response]:
+    """The figures and the public statistics, before and after these are made."""
+    public = ("/v1/statistics", "/v1/statistics.csv", "/statistics")
+    answers = [gateway("GET", path) for path in public]
+    house = gateway.house
+    assert figures_public.publish(house.database, house.tables, rules_in_force(), gateway.clock.now())
+    answers += [gateway("GET", path, headers=held) for path in public for held in ({}, {"if-none-match": "*"})]
+    answers += [gateway("GET", "/v1/statistics", headers={"accept": "text/csv"}), gateway("GET", "/statistics?month=x")]
+    answers += [gateway("GET", f"/v1/figures{more}", operator) for more in ("", ".csv", "?by=month", "?from=x")]
+    answers.append(gateway("GET", "/v1/figures", operator, headers={"accept": "text/csv"}))
+    return [*answers, gateway("GET", "/v1/figures", employer)]
+
+
+def following(gateway: Inhouse, employer: str, dossier: str) -> list[httpx.Response]:
+    """A webhook's life, public tracking, and what goes wrong with them."""
+    key = {"idempotency-key": "w"}
+    wanted = {"url": "https://93.184.215.14/hook"}
+    made = gateway("POST", "/v1/webhooks", employer, json=wanted, headers=key)
+    path, code = f"/v1/webhooks/{made.json()['webhook']}", gateway("GET", f"{dossier}/tracking-code", employer)
+    tracked = f"number={code.json()['receipt_number']}&code={code.json()['code']}"
+    return [
+        made,
+        code,
+        gateway("POST", "/v1/webhooks", employer, json=wanted | {"units": ["X"]}, headers=key),
+        gateway("POST", "/v1/webhooks", employer, json={"url": "https://10.0.0.1/"}),
+        gateway("POST", "/v1/webhooks", employer, json=wanted | {"types": ["x"]}),
+        gateway("POST", "/v1/webhooks", employer, json={}),
+        gateway("GET", "/v1/webhooks", employer),
+        *(gateway("POST", f"{path}/{step}", employer, json={}) for step in ("rotate", "test", "disable", "enable")),
+        *(gateway("POST", f"{path}/{step}", employer, json={}) for step in ("replay", "confirm")),
+        gateway("POST", f"{path}/replay", employer, json={"after": 0}),
+        gateway("GET", f"{path}/deliveries", employer),
+        gateway("GET", "/v1/webhooks/w-none/deliveries", employer),
+        gateway("GET", f"{dossier}/tracking-code", gateway.bearer("employer")),
+        *(
+            gateway("GET", f"{page}?{query}")
+            for page in ("/v1/track", "/track")
+            for query in (tracked, "number=x&code=y")
+        ),
+        gateway("GET", "/v1/track"),
+        gateway("GET", "/track"),
+    ]
 
 
 def uploading(gateway: Inhouse, employer: str) -> list[httpx.Response]:

@@ -15,6 +15,7 @@ from gateway import desk, states
 from gateway.callers import Caller
 from gateway.clock import to_us
 from gateway.receipt import HANDOVER_TYPE, Handover
+from gateway.repeated import KeyReused
 from gateway.settle import Stores
 from signing.seal import open_jws
 from storage import alarms, journal, statements, work
@@ -164,7 +165,7 @@ def test_work_that_fails_too_often_goes_to_the_dead_list_and_is_reported(databas
         assert became == ("dead" if attempt == ATTEMPTS_MAX else "offered")
     assert take(database, ANNA, clock).leased == ()
     with database.read() as tx:
-        assert [one.dossier for one in work.dead(tx, OFFICE)] == [dossier.id]
+        assert [one.dossier for one in work.listed(tx, OFFICE, ["dead"], 0)] == [dossier.id]
         (alarm,) = alarms.alarms(tx, [OFFICE])
         assert (alarm.rule, alarm.subject, alarm.owner) == (desk.DEAD_RULE, dossier.id, OFFICE)
         assert dossier.statement_number in alarm.next_step_vi
@@ -186,7 +187,7 @@ def test_silence_counts_as_a_failed_attempt(database: Database, clock: HandClock
         assert desk.sweep(database, clock.now()) == 1
     assert desk.sweep(database, clock.now()) == 0
     with database.read() as tx:
-        assert [one.attempt for one in work.dead(tx, OFFICE)] == [ATTEMPTS_MAX]
+        assert [one.attempt for one in work.listed(tx, OFFICE, ["dead"], 0)] == [ATTEMPTS_MAX]
 
 
 def test_the_mark_stands_before_the_oldest_open_work(database: Database, clock: HandClock) -> None:
@@ -229,7 +230,7 @@ def test_a_repeated_request_under_one_key_gets_the_same_answer(database: Databas
     clock.advance(86_400 * 30)
     assert desk.lease(database, OFFICE, ANNA, 1, 60, clock.now(), once) == b"d-a"
     other = desk.Once("k", b"2" * 32, lambda _: b"")
-    with pytest.raises(desk.KeyReused):
+    with pytest.raises(KeyReused):
         desk.lease(database, OFFICE, ANNA, 1, 60, clock.now(), other)
     assert isinstance(desk.lease(database, OFFICE, BINH, 1, 60, clock.now(), other), desk.Handed)
 
@@ -245,7 +246,7 @@ STEPS = st.lists(
 def test_whatever_holders_do_no_dossier_is_lost_or_held_twice(database: Database, steps: list[tuple[str, int]]) -> None:
     clock = HandClock()
     with database.begin() as tx:
-        for table in ("work", "alarm", "event", "dossier"):
+        for table in ("work", "alarm", "course", "event", "dossier"):
             tx.exec_driver_sql(f"DELETE FROM {table}")
         tx.exec_driver_sql("UPDATE ordinal SET value = 0")
     leases: list[tuple[str, Caller]] = []

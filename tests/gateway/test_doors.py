@@ -142,17 +142,27 @@ def test_an_office_sees_only_its_own_work(gateway: Inhouse) -> None:
 
 
 # Which roles each door is for; every other role is tried and must be denied.
+WEBHOOK_DOORS = (
+    ("POST", ""), ("GET", ""), ("GET", "/w-x/deliveries"), ("POST", "/w-x/rotate"), ("POST", "/w-x/replay"),
+    ("POST", "/w-x/disable"), ("POST", "/w-x/enable"), ("POST", "/w-x/confirm"), ("POST", "/w-x/test"),
+)  # fmt: skip
 DOORS: list[tuple[str, str, set[Role]]] = [
     ("POST", "/v1/dossiers", {"employer", "ivan"}),
     ("POST", "/v1/dossiers/check", {"employer", "ivan"}),
     ("GET", "/v1/dossiers", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/due", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x/receipt", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x/content", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/forms/1", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/forms/1.pdf", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/receipt.pdf", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/evidence", {"employer", "ivan", "office"}),
+    ("GET", "/v1/dossiers/d-x/papers", {"employer", "ivan", "office"}),
+    ("GET", "/v1/dossiers/d-x/papers/refusal-1.pdf", {"employer", "ivan", "office"}),
+    ("GET", "/v1/dossiers/d-x/control-sheet.pdf", {"employer", "ivan", "office"}),
+    ("GET", f"/v1/offices/{OFFICE}/register.pdf", {"office", "operator"}),
+    ("GET", f"/v1/offices/{OFFICE}/register.csv", {"office", "operator"}),
     ("GET", "/v1/dossiers/d-x/readings", {"employer", "ivan", "office"}),
     ("GET", "/v1/dossiers/d-x/events", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/events", {"employer", "ivan", "office", "operator"}),
@@ -160,6 +170,15 @@ DOORS: list[tuple[str, str, set[Role]]] = [
     ("GET", "/v1/notices?sha256=" + "0" * 64, {"employer", "ivan", "office", "operator"}),
     ("POST", f"/v1/offices/{OFFICE}/leases", {"office"}),
     ("POST", "/v1/leases/l-x/acknowledge", {"office"}),
+    ("POST", "/v1/leases/acknowledgements", {"office"}),
+    ("GET", f"/v1/offices/{OFFICE}/work", {"office", "operator"}),
+    ("POST", "/v1/dossiers/d-x/reports", {"office"}),
+    ("POST", "/v1/dossiers/d-x/transfers", {"office", "operator"}),
+    ("POST", "/v1/dossiers/d-x/supplements", {"employer", "ivan"}),
+    ("POST", "/v1/dossiers/d-x/withdrawal", {"employer", "ivan"}),
+    ("GET", "/v1/dossiers/d-x/course", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/results", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/results/1", {"employer", "ivan", "office"}),
     ("POST", "/v1/leases/l-x/extend", {"office"}),
     ("POST", "/v1/leases/l-x/release", {"office"}),
     ("GET", "/v1/alarms", {"employer", "ivan", "office", "operator"}),
@@ -167,22 +186,40 @@ DOORS: list[tuple[str, str, set[Role]]] = [
     ("GET", "/v1/dossiers/d-x/validation.xml", {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x/proofs/" + "0" * 64, {"employer", "ivan", "office", "operator"}),
     ("GET", "/v1/dossiers/d-x/judgement", {"employer", "ivan", "office", "operator"}),
-    ("POST", "/v1/dossiers/d-x/revive", {"operator"}),
+    ("POST", "/v1/dossiers/d-x/revive", {"office", "operator"}),
     ("POST", "/v1/uploads", {"employer", "ivan"}),
     ("GET", "/v1/uploads/u-x", {"employer", "ivan"}),
     ("PATCH", "/v1/uploads/u-x", {"employer", "ivan"}),
     ("DELETE", "/v1/uploads/u-x", {"employer", "ivan"}),
     ("POST", "/v1/uploads/u-x", {"employer", "ivan"}),
+    *((method, f"/v1/webhooks{path}", {"employer", "ivan", "office", "operator"}) for method, path in WEBHOOK_DOORS),
+    ("GET", "/v1/dossiers/d-x/tracking-code", {"employer", "ivan", "office"}),
     ("GET", "/v1/ledger", {"operator"}),
+    ("GET", "/v1/figures", {"office", "operator"}),
+    ("GET", "/v1/figures.csv", {"office", "operator"}),
     ("GET", "/v1/ledger/0", {"operator"}),
     ("GET", "/v1/absence?sha256=" + "0" * 64, {"employer", "ivan"}),
+    ("GET", "/v1/dossiers/d-x/parts/1", {"employer", "ivan", "office"}),
+    ("GET", "/v1/documents?sha256=" + "0" * 64, {"employer", "ivan"}),
 ]
+
+
+SAYS = ("/v1/leases", f"/v1/offices/{OFFICE}/leases", "/v1/dossiers/d-x/reports", "/v1/dossiers/d-x/transfers")
+BODIES = {
+    "reports": {"state": 4},
+    "transfers": {"reason": "x", "office": OFFICE},
+    "acknowledgements": {"leases": ["l-x"]},
+}
 
 
 @pytest.mark.parametrize(("method", "path", "allowed"), DOORS, ids=[f"{m} {p}" for m, p, _ in DOORS])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_each_door_is_for_its_roles_alone(gateway: Inhouse, method: str, path: str, allowed: set[Role]) -> None:
-    body = {"json": {}} if "leases" in path else {"content": a_dossier(employees=1)}
+    body = (
+        {"json": BODIES.get(path.rpartition("/")[2], {})}
+        if path.startswith(SAYS)
+        else {"content": a_dossier(employees=1)}
+    )
     for role in ROLES:
         token = gateway.bearer(role, units=[UNIT], offices=[OFFICE])
         answer = gateway(method, path, token, **(body if method == "POST" else {}))
@@ -413,8 +450,12 @@ def test_the_interface_describes_itself(gateway: Inhouse) -> None:
             .replace("d-x", "{dossier}")
             .replace("l-x", "{lease}")
             .replace("u-x", "{upload}")
+            .replace("w-x", "{webhook}")
             .replace("0" * 64, "{sha256}")
             .replace("/ledger/0", "/ledger/{number}")
+            .replace("/results/1", "/results/{number}")
+            .replace("/parts/1", "/parts/{number}")
+            .replace("refusal-1.pdf", "{printed}")
         )
         plain = plain.replace(f"/offices/{OFFICE}", "/offices/{office}").replace("/forms/1", "/forms/{number}")
         assert method.lower() in described["paths"][plain], plain

@@ -167,8 +167,8 @@ def test_the_doors_say_that_it_was_erased_and_still_give_the_receipt(gateway: In
     assert gateway("GET", "/v1/dossiers", employer).status_code == 200
 
 
-def test_on_postgresql_it_is_the_same(tmp_path: Path, postgres_url: str):
-    with inhouse(tmp_path / "home", database_url=postgres_url) as gateway:
+def test_on_postgresql_it_is_the_same(tmp_path: Path, postgres_migrated_url: str):
+    with inhouse(tmp_path / "home", database_url=postgres_migrated_url) as gateway:
         (made, other) = finished(gateway, 1, 2)
         hold = holds.Hold(id="h-1", dossier=other["dossier"], placed_by="tòa án", placed_at_us=1, why="CV 34/TA")
         with gateway.house.database.begin() as tx:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway import app
+from gateway import app, background
 from gateway.config import Misconfigured, Settings
 from gateway.facts import facts_in, follow_confirmed, open_catalogue, read_confirmed
 from gateway.trusting import tables_trusting
@@ -122,10 +122,10 @@ def test_following_and_trust_do_not_undo_each_other(gateway: Inhouse) -> None:
 
 
 def test_a_running_gateway_follows_by_itself(gateway: Inhouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "FOLLOW_EVERY_S", 0.01)
+    monkeypatch.setattr(background, "FOLLOW_EVERY_S", 0.01)
 
     async def run() -> None:
-        tasks = app._in_the_background(gateway.house)
+        tasks = background.begin(gateway.house)
         try:
             confirm(gateway.house.database, MUST)
             async with asyncio.timeout(20):

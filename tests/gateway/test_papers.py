@@ -75,7 +75,8 @@ def test_an_accepted_dossier_has_all_that_its_receipt_says_on_paper(on_sqlite: I
     text = told(gateway("GET", f"/v1/dossiers/{received['dossier']}/receipt.pdf", employer))
     size = f"{received['size_bytes']:,}".replace(",", ".")
     wanted = [
-        "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc", "THÔNG BÁO TIẾP NHẬN HỒ SƠ",
+        "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc",
+        "GIẤY TIẾP NHẬN HỒ SƠ VÀ HẸN TRẢ KẾT QUẢ",
         "ĐÃ TIẾP NHẬN", "Ngày 02 tháng 3 năm 2026", f"Số: {received['receipt_number']}", received["dossier"],
         "600 – Báo tăng", NAME, f"Mã đơn vị {UNIT} · Mã số thuế {TAX_CODE}", "02/03/2026 08:30:00 (UTC+7)",
         "03/2026, đợt 1", "09/03/2026 08:30", f"{size} byte", received["sha256"], f"{OFFICE} – Bảo hiểm xã hội",

@@ -44,7 +44,7 @@ def test_it_says_that_it_waits_and_later_what_was_judged(gateway: Inhouse, outsi
     expected = (
         ("THÔNG BÁO KHÔNG TIẾP NHẬN HỒ SƠ", "Hồ sơ đã nhận và được lưu", "CHỮ KÝ SỐ [")
         if revoked
-        else ("THÔNG BÁO TIẾP NHẬN HỒ SƠ", "ĐÃ TIẾP NHẬN", "nay đã kiểm tra xong chữ ký")
+        else ("GIẤY TIẾP NHẬN HỒ SƠ VÀ HẸN TRẢ KẾT QUẢ", "ĐÃ TIẾP NHẬN", "nay đã kiểm tra xong chữ ký")
     )
     for said in (*expected, shown["judgement_number"], received["receipt_number"], received["sha256"]):
         assert squeezed(said) in text, said

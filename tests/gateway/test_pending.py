@@ -9,11 +9,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from gateway import pending, refresh
 from gateway.audit import Audit
+from gateway.clock import to_us
 from gateway.judge import Filing, Refusal, Submission
 from gateway.trusting import TrustWatch, tables_trusting
 from schemas.sample import make_dossier
@@ -22,6 +24,7 @@ from signing.revocation import RevocationStore
 from signing.seal import open_jws
 from signing.trust_facts import Facts, with_facts
 from storage import register
+from storage.pending import Pending, due
 from tests.authority import Authority, authority
 from tests.clocks import HandClock
 from tests.gateway.inhouse import OFFICE, TAX_CODE, UNIT, Inhouse, a_dossier, inhouse, sign
@@ -40,7 +43,7 @@ def outside() -> Iterator[Authority]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgres_migrated_url"))
 
 
 @pytest.fixture
@@ -422,3 +425,66 @@ def test_an_anchor_trusted_until_the_day_of_receipt_counts_for_it(gateway: Inhou
     outside.is_up = True
     gateway.asked(pending.judge_due(gateway.house))
     assert gateway("GET", f"/v1/dossiers/{told['dossier']}", employer).json()["state"] == "accepted"
+
+
+def sent_about(gateway: Inhouse, outside: Authority, token: str, dossier: str, what: str, **more: object) -> str:
+    fields = {"unit": UNIT, "tax_code": TAX_CODE, "office": OFFICE, "period": "03/2026"} | more
+    raw = make_dossier(fields.pop("procedure", "600"), made_on=gateway.clock.now().date(), **fields)
+    headers = {"content-type": "application/xml"}
+    path = f"/v1/dossiers/{dossier}/{what}"
+    answer = gateway("POST", path, token, content=sign(raw, made_by=outside.pki), headers=headers)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["dossier"])
+
+
+def concluded(gateway: Inhouse, outside: Authority, *dossiers: str) -> None:
+    """Judge these alone of what waits."""
+    outside.is_up = True
+    for one in dossiers:
+        gateway.clock.advance(60)
+        assert gateway.asked(pending._judge_one(gateway.house, waiting(gateway, one))) == 1
+
+
+def waiting(gateway: Inhouse, dossier: str) -> Pending:
+    with gateway.house.database.read() as tx:
+        return next(one for one in due(tx, to_us(gateway.clock.now()), 99) if one.dossier == dossier)
+
+
+def test_what_is_withdrawn_before_it_was_judged_is_no_offices(gateway: Inhouse, outside: Authority) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    told = gateway("POST", "/v1/dossiers", employer, content=signed(outside)).json()
+    about = {"procedure": "RUT", "receipt": told["receipt_number"]}
+    sent = sent_about(gateway, outside, employer, told["dossier"], "withdrawal", **about)
+    concluded(gateway, outside, sent)
+    path = f"/v1/dossiers/{told['dossier']}"
+    assert gateway("GET", path, employer).json()["state"] == "withdrawn"
+    assert {gateway("GET", f"{path}{more}", office).status_code for more in ("", "/content", "/course")} == {404}
+    assert gateway("GET", f"/v1/dossiers/{sent}", office).status_code == 200
+    assert_audited(gateway)
+
+
+def test_a_supplement_that_came_before_the_request_is_no_answer_to_it(gateway: Inhouse, outside: Authority) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    dossier = gateway("POST", "/v1/dossiers", employer, content=signed(outside)).json()["dossier"]
+    early = sent_about(gateway, outside, employer, dossier, "supplements", supplement=True, attachments=1, seed=1)
+    concluded(gateway, outside, dossier)
+    (work,) = gateway("POST", f"/v1/offices/{OFFICE}/leases", office, json={}).json()["work"]
+    gateway("POST", f"/v1/leases/{work['lease']}/acknowledge", office)
+    asked = {"state": 5, "supplement": [{"what": "giấy tờ"}]}
+    assert gateway("POST", f"/v1/dossiers/{dossier}/reports", office, json=asked).status_code == 200
+    since = gateway("GET", f"/v1/dossiers/{dossier}/course", employer).json()["paused_since"]
+    concluded(gateway, outside, early)
+    course = gateway("GET", f"/v1/dossiers/{dossier}/course", employer).json()
+    assert (course["state"], course["paused_since"], since is None) == ("supplement-requested", since, False)
+    assert events(gateway, employer, dossier)[-1] == "supplement-added"
+
+
+def test_a_fact_about_a_refused_dossier_is_told_to_no_office(gateway: Inhouse, outside: Authority) -> None:
+    employer, office = gateway.bearer("employer", units=[UNIT]), gateway.bearer("office", offices=[OFFICE])
+    dossier = gateway("POST", "/v1/dossiers", employer, content=signed(outside)).json()["dossier"]
+    sent = sent_about(gateway, outside, employer, dossier, "supplements", supplement=True, attachments=1, seed=1)
+    with gateway.house.database.begin() as tx:
+        tx.execute(sa.text("UPDATE dossier SET state = 'refused' WHERE id = :id"), {"id": dossier})
+    concluded(gateway, outside, sent)
+    told = gateway("GET", "/v1/events", office).json()["events"]
+    assert {one["dossier"] for one in told} == {sent}

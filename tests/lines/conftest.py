@@ -49,7 +49,7 @@ def home_on_either(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
         found: Home = request.getfixturevalue("home")
         return found
     pki = request.getfixturevalue("pki")
-    return prepare(tmp_path / "home", pki, database_url=request.getfixturevalue("postgres_url"))
+    return prepare(tmp_path / "home", pki, database_url=request.getfixturevalue("postgres_migrated_url"))
 
 
 @pytest.fixture

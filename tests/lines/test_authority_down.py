@@ -31,10 +31,10 @@ def outside() -> Iterator[Authority]:
 
 
 @pytest.fixture
-def home(outside: Authority, tmp_path: Path, postgres_url: str) -> Home:
+def home(outside: Authority, tmp_path: Path, postgres_migrated_url: str) -> Home:
     """On PostgreSQL, so that two gateways can share it; the employers' issuer has left no CRL there."""
     assert outside.pki is not None
-    made = prepare(tmp_path / "home", outside.pki, database_url=postgres_url)
+    made = prepare(tmp_path / "home", outside.pki, database_url=postgres_migrated_url)
     (made.folder / "trust" / "intermediate.crl").unlink()
     return made
 

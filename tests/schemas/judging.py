@@ -66,7 +66,12 @@ def opened(source):
     return envelope.open_envelope(tree(source), catalogue=CATALOGUE, on=ON)
 
 
-def judge(source, catalogue=CATALOGUE, on=ON):
+def reference(name="HopDong.pdf", sha256=b"\x07" * 32, code="CT-DK", **more):
+    """A file of which only the digest is told."""
+    return file(code, name, "urn:sha256", sha256, **more)
+
+
+def judge(source, catalogue=CATALOGUE, on=ON, *, is_supplement=False):
     """All findings of a dossier, as a line would gather them."""
     content = source.encode() if isinstance(source, str) else source
     root = xml.parse(content, file="Hoso")
@@ -78,17 +83,17 @@ def judge(source, catalogue=CATALOGUE, on=ON):
     read = []
     for item in box.files:
         form = catalogue.form(item.form, on)
-        if form is None:
+        if form is None or item.refers_to is not None:
             continue
         inner = xml.parse(item.content, file=item.name, form=item.form)
         if isinstance(inner, Finding):
             found.append(inner)
         else:
             read.append((item, form, inner))
-    facts = validate.facts_of(box, envelope.peek(root), read, catalogue, on)
+    facts = validate.facts_of(box, envelope.peek(root), read, catalogue, on, is_supplement=is_supplement)
     for item, form, inner in read:
         found += validate.validate_form(inner, form, file=item.name, facts=facts)
-    return found + validate.validate_dossier(box, catalogue, on)
+    return found + validate.validate_dossier(box, catalogue, on, is_supplement=is_supplement)
 
 
 def codes(findings):

@@ -6,8 +6,24 @@ import pytest
 from schemas import active_content, xml
 from schemas.checkdigits import agency_code_finding
 from schemas.findings import MESSAGES, Finding, Place
+from schemas.references import kind_differs, not_looked_for, unknown
 from schemas.validate import _complaints, _others_say
-from tests.schemas.judging import CATALOGUE, GOOD, ON, PDF, changed, dossier, file, form_findings, judge, sample, tree
+from schemas.withdrawal import unnamed
+from tests.schemas.judging import (
+    CATALOGUE,
+    GOOD,
+    ON,
+    PDF,
+    changed,
+    dossier,
+    file,
+    form_findings,
+    judge,
+    opened,
+    reference,
+    sample,
+    tree,
+)
 from tests.schemas.test_attachments import DOCX, package
 
 HERE = "Tệp D02-TS.xml, dòng 1 (Nguyễn Văn Mẫu, 7900000001), cột "
@@ -31,6 +47,11 @@ def of_sample(code):
 
 def attached(content, name="a.pdf", kind=".pdf"):
     return judge(dossier(file(), file("CT-DK", name, kind, content)))
+
+
+def referring(name="a.pdf"):
+    """A file that is a reference."""
+    return opened(dossier(file(), reference(name)))[0].files[1]
 
 
 LAUNCH = b"%PDF-1.7\n7 0 obj<</S/Launch>>endobj\n%%EOF"
@@ -86,6 +107,13 @@ CASES = {
     "procedure-unknown": (lambda: judge(dossier(file(), MaThuTuc="699")), "thủ tục “699” không có trong danh mục. Có lẽ là: 609."),
     "mandatory-form-missing": (lambda: judge(dossier()), "thủ tục 600 phải có tờ khai D02-TS (Danh sách lao động tham gia BHXH"),
     "dossier-empty": (lambda: judge(dossier()), "Tệp Hoso: hồ sơ không có tờ khai hay chứng từ nào."),
+    "supplement-empty": (lambda: judge(dossier(), is_supplement=True), "Tệp Hoso: bản bổ sung không có tờ khai hay chứng từ nào."),
+    "withdrawal-unnamed": (lambda: [unnamed(tree("<RUT-HS><NoiDung><SoBienNhan>7/2026</SoBienNhan></NoiDung></RUT-HS>"), file="r.xml")], "đơn đề nghị rút không cho biết rút hồ sơ nào: “7/2026” không phải là số biên nhận."),
+    "reference-malformed": (lambda: judge(dossier(file(), reference("a.pdf", b"x" * 31))), "Tệp a.pdf: “a.pdf” dẫn chiếu tài liệu đã nộp (LoaiFile “urn:sha256”) nhưng NoiDungFile không phải mã băm SHA-256: cần 32 byte, có 31."),
+    "reference-not-a-paper": (lambda: judge(dossier(reference("D02-TS.xml", code="D02-TS"))), "tờ khai D02-TS (“D02-TS.xml”) không được nộp bằng cách dẫn chiếu"),
+    "reference-unknown": (lambda: [unknown(referring().place, referring().sha256)], "cổng không giữ tài liệu mà “a.pdf” dẫn chiếu (SHA-256 0707"),
+    "reference-not-looked-for": (lambda: [not_looked_for(referring())], "chưa kiểm tra được cổng có giữ tài liệu mà “a.pdf” dẫn chiếu hay không (SHA-256 0707"),
+    "reference-kind-differs": (lambda: kind_differs(referring(), [".png"]), "“a.pdf” dẫn chiếu một tài liệu loại .png, không phải .pdf."),
     "form-not-allowed": (lambda: judge(dossier(file(), file("TK3-TS", "b.xml", ".xml", "<TK3-TS/>"))), "tờ khai TK3-TS (“b.xml”) không thuộc thủ tục 600; được phép: CT-DK"),
     "attachment-kind-not-allowed": (lambda: attached(b"words", "a.txt", ".txt"), "chứng từ “a.txt” là loại “.txt”; chỉ nhận .pdf, .docx"),
     "attachment-too-large": (lambda: attached(PDF + b" " * 20_971_520 + b"%%EOF"), "chứng từ “a.pdf” nặng 20.0 MiB, quá mức 20 MiB."),

@@ -17,7 +17,7 @@ from tests.schemas.judging import CATALOGUE, FORMS, ON, codes, judge
 
 EMPLOYERS = [
     "04", "05", "06", "600", "600c", "600o", "601", "602", "603", "604", "605", "606a", "606b", "607", "608", "609",
-    "610", "611", "612", "613", "620", "621", "630a", "630b", "630c",
+    "610", "611", "612", "613", "620", "621", "630a", "630b", "630c", "RUT",
 ]  # fmt: skip
 HISTORIC = ["600d"]
 FILES = sorted(ROOM.glob("procedures/*/*/procedure.toml"))
@@ -92,7 +92,7 @@ def test_every_fact_is_marked_and_a_list_is_no_surer_than_what_stands_in_it(proc
 
 def test_no_field_of_a_procedure_goes_unmarked():
     told = set(read_procedure(FILES[0]).__struct_fields__)
-    derived, marked_apart = {"version", "folder"}, {"certainty", "forms", "papers", "attachments"}
+    derived, marked_apart = {"version", "folder"}, {"certainty", "forms", "papers", "attachments", "purpose"}
     translated = {name for name in told if name.endswith("_en")}
     assert told - derived - marked_apart - translated <= FACTS
 
@@ -112,8 +112,8 @@ def test_words_for_people_are_in_both_languages_and_in_nfc(procedure):
 
 @pytest.mark.parametrize("procedure", EVERY, ids=by_version)
 def test_what_comes_back_and_by_which_way_is_told(procedure):
-    assert procedure.result_kinds
-    assert procedure.result_returned_by
+    # A withdrawal ends what another dossier asked for: nothing comes back.
+    assert bool(procedure.result_kinds) is bool(procedure.result_returned_by) is (procedure.purpose == "")
     assert procedure.channels
     assert procedure.fee_vnd == 0
     assert procedure.copies == 1
@@ -126,6 +126,21 @@ def test_paper_procedures_are_filed_by_post_or_directly_and_electronically_only_
         assert procedure.must == frozenset()
         assert "CT-DK" in procedure.may
         assert any(paper.original for paper in procedure.papers)
+
+
+def test_only_the_withdrawal_is_no_filing_of_its_own_and_it_has_neither_limit_nor_result():
+    (one,) = [procedure for procedure in EVERY if procedure.purpose]
+    assert (one.code, one.purpose, one.must) == ("RUT", "withdrawal", {"RUT-HS"})
+    assert one.time_limit_working_days is None
+    assert {*one.certainty.values(), *(form.certainty for form in one.forms)} == {"unconfirmed"}
+
+
+def test_what_may_go_straight_through_is_simple_unconfirmed_and_needs_no_inspection():
+    simple = [procedure for procedure in EVERY if procedure.straight_through]
+    assert [procedure.code for procedure in simple] == ["611", "612", "613"]
+    for procedure in simple:
+        assert procedure.certainty["straight_through"] == "unconfirmed"
+        assert procedure.inspection == "none"
 
 
 def test_known_time_limits_are_those_of_the_sources():
@@ -203,6 +218,8 @@ def written(tmp_path, text, folder="607/2025-07-01"):
         ('certainty = "unconfirmed"', 'certainty = "guessed"', "TK1-TS is marked 'guessed'"),
         ('inspection = "possible"', 'inspection = "maybe"', "'maybe'"),
         ("fee_vnd = 0", "fee_vnd = ", "procedure.toml"),
+        ("fee_vnd = 0", 'fee_vnd = 0\npurpose = "protest"', "'protest'"),
+        ('must = "unconfirmed"', 'must = "unconfirmed"\nstraight_through = "surely"', "straight_through is marked"),
     ],
 )
 def test_a_procedure_that_contradicts_itself_is_named_with_what_is_wrong(tmp_path, old, new, why):
@@ -211,6 +228,12 @@ def test_a_procedure_that_contradicts_itself_is_named_with_what_is_wrong(tmp_pat
     with pytest.raises(ProcedureUnusableError, match=re.escape(why)) as caught:
         read_procedure(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_file_of_before_that_does_not_speak_of_going_straight_through_is_read_and_vouches_for_nothing(tmp_path):
+    assert "straight_through" not in GOOD
+    procedure = read_procedure(written(tmp_path, GOOD))
+    assert (procedure.straight_through, procedure.certainty["straight_through"]) == (False, "unconfirmed")
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from storage import clients, journal, register, work
 from storage.database import Database, DatabaseAway, Statement, open_database
 from storage.migrations import SchemaUnknown, available, migrate, missing
-from tests.databases import a_dossier, an_event, database, database_url, put_dossier
+from tests.databases import a_dossier, an_event, database, database_url, empty_database_url, put_dossier
 
-__all__ = ["database", "database_url"]
+__all__ = ["database", "database_url", "empty_database_url"]
 EVERYTHING = journal.Scope(everything=True)
 
 
@@ -181,8 +181,8 @@ def test_a_unit_is_found_as_it_stood_on_the_day(database: Database) -> None:
         assert list(register.units(tx)) == rows
 
 
-def test_migrating_twice_changes_nothing_and_an_empty_database_lacks_everything(database_url: str) -> None:
-    opened = open_database(database_url)
+def test_migrating_twice_changes_nothing_and_an_empty_database_lacks_everything(empty_database_url: str) -> None:
+    opened = open_database(empty_database_url)
     assert missing(opened) == [number for number, _ in available()]
     assert migrate(opened) == [number for number, _ in available()]
     assert migrate(opened) == []
@@ -190,11 +190,11 @@ def test_migrating_twice_changes_nothing_and_an_empty_database_lacks_everything(
     opened.close()
 
 
-def test_gateways_that_start_at_once_migrate_once(database_url: str) -> None:
+def test_gateways_that_start_at_once_migrate_once(empty_database_url: str) -> None:
     applied: list[list[int]] = []
 
     def start() -> None:
-        opened = open_database(database_url)
+        opened = open_database(empty_database_url)
         applied.append(migrate(opened))
         opened.close()
 

@@ -15,7 +15,7 @@ from storage.migrations import available, migrate
 from tests.databases import ENGINES, a_dossier
 
 EVERYTHING = journal.Scope(everything=True)
-LATER = ("media_type", "judgement_number", "judgement", "judged_at_us", "erased_at_us")
+LATER = ("media_type", "judgement_number", "judgement", "judged_at_us", "erased_at_us", "purpose", "about")
 REPORT = '{"signatures":[],"findings":[]}'
 
 
@@ -117,7 +117,7 @@ def test_what_was_kept_before_means_the_same_after(urls: tuple[str, str]) -> Non
             assert found == row
             shown = views.dossier_shown(found, journal.parts(tx, row.id), "vi")
             assert (shown.dossier, shown.state) == (row.id, row.state)
-        page = views.dossier_page(journal.dossiers(tx, EVERYTHING, journal.Filter(), 0, 10), 0)
+        page = views.dossier_page(journal.dossiers(tx, EVERYTHING, journal.Filter(), 0, 10), 0, {})
         assert len(page.dossiers) == 3
         assert [one.id for one in journal.refusals(tx, kept[0].sha256, EVERYTHING)] == [kept[2].id, kept[1].id]
     assert journal.is_accepted(database, kept[0].sha256)
