@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gateway.judge import Tables
     from gateway.repeated import Once
     from gateway.settle import Stores
+    from storage.courses import Course
     from storage.journal import Dossier
 
 
@@ -77,18 +78,7 @@ def transfer(
         detail = _detail(dossier, moved, said, due_us, seq)
         facts.append(events.fact(turn, moved, fact, caller.client, now, detail))
         journal.record(tx, facts, {dossier.id: state.value} if state != dossier.state else {})
-        course = structs.replace(
-            course,
-            office=moved.competent_office,
-            department=said.department,
-            officer=said.officer,
-            since_us=to_us(now),
-            until_us=to_us(said.until) if said.until else None,
-            taken_at_us=None if is_away else course.taken_at_us,
-            # The office that has it now has not been warned.
-            warned="" if is_away else course.warned,
-        )
-        courses.put(tx, course)
+        courses.put(tx, _passed_on(course, moved.competent_office, said, now))
         if is_away:
             followers.move(tx, dossier.id, moved.competent_office)
             work.move(tx, dossier.id, moved.competent_office, seq=seq, at_us=to_us(now), due_at_us=due_us)
@@ -149,6 +139,21 @@ def _check_office(dossier: Dossier, office: str, tables: Tables, now: datetime) 
 def _left(turn: journal.Turn, dossier: Dossier, said: Transfer, caller: Caller, now: datetime) -> journal.Event:
     """What the office that had the dossier sees of it last."""
     return events.fact(turn, dossier, "sent-on", caller.client, now, {"to": said.office, "reason": said.reason})
+
+
+def _passed_on(course: Course, office: str, said: Transfer, now: datetime) -> Course:
+    """The course afterwards. Another office has not taken it yet, and has not been warned of its due date."""
+    is_away = office != course.office
+    return structs.replace(
+        course,
+        office=office,
+        department=said.department,
+        officer=said.officer,
+        since_us=to_us(now),
+        until_us=to_us(said.until) if said.until else None,
+        taken_at_us=None if is_away else course.taken_at_us,
+        warned="" if is_away else course.warned,
+    )
 
 
 def _take_along(
