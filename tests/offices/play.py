@@ -23,7 +23,7 @@ from tests.offices.fates import Fate, Plan
 from tests.offices.filings import Filer, Makers
 from tests.offices.ledger import ENDED, Entry, Ledger
 from tests.offices.steps import OperatorGateway, after
-from tests.offices.town import HOLDERS, Town
+from tests.offices.town import HOLDERS, Town, may_handle
 
 LEASE_S = 1800
 AT_ONCE = 50
@@ -222,18 +222,19 @@ class Play:
         if step == "return":
             way = Random(entry.dossier).choice(_WAYS)
             return await office.give_back(entry.dossier, way, at=at), {"by": way}  # type: ignore[arg-type]
-        neighbour = self._neighbour(entry.office)
+        neighbour = self._neighbour(entry.office, entry.procedure)
         return await office.pass_on(entry.dossier, neighbour), {"to": neighbour}
 
     def _new_date(self, entry: Entry) -> datetime:
         return max(datetime.fromisoformat(entry.due_at), self.clock.now()) + timedelta(days=3)
 
-    def _neighbour(self, office: str) -> str:
-        """The next office that is neither gone nor the same."""
+    def _neighbour(self, office: str, procedure: str) -> str:
+        """The next office that is neither gone nor the same, and may handle the procedure."""
         offices = self.town.offices
         at = offices.index(office)
         there = [offices[(at + n) % len(offices)] for n in range(1, len(offices))]
-        return next(one for one in there if not self.plan.characters[one].silent)
+        able = (one for one in there if may_handle(one, procedure))
+        return next(one for one in able if not self.plan.characters[one].silent)
 
     def _own_time(self, entry: Entry, step: str, slot: int) -> datetime:
         """When the office did it, by its own clock: some time before it said so, after what it said before."""
@@ -387,7 +388,7 @@ class Play:
             character = self.plan.characters[owner]
             entry = self.ledger.entries.get(subject)
             if entry is not None and character.is_silent(slot) and character.is_gone_for_good:
-                said = {"office": self._neighbour(owner), "reason": "Cơ quan không nhận việc"}
+                said = {"office": self._neighbour(owner, entry.procedure), "reason": "Cơ quan không nhận việc"}
                 moved = await self.operator.transfer(subject, said, f"{subject}/{owner}"[:200])
                 self._heard(entry, "transfer", moved.due_at or "", moved.state, moved.due_at, to=said["office"])
                 self.ledger.note("passed on by the operator", 1)

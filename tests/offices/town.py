@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -141,6 +142,13 @@ def _offices(count: int) -> tuple[str, ...]:
             found.append(one.code)
     assert len(found) >= count, f"the table has {len(found)} such offices"
     return tuple(found[:count])
+
+
+@cache
+def may_handle(office: str, procedure: str) -> bool:
+    """Whether the table lets that office decide on the procedure."""
+    found = OfficeTable.load().get(office, FIRST_DAY)
+    return found is not None and found.may_handle(procedure)
 
 
 def _issue(town: Town, pki: DemoPki, made_at: datetime, key: str) -> None:
