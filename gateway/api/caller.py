@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.api.problems import Refused
 from gateway.callers import Allowance, Budget, Caller, NotKnown, Role
+from gateway.clock import VIETNAM
 from storage import journal
 
 if TYPE_CHECKING:
@@ -67,6 +68,20 @@ def scope_of(caller: Caller, on: date) -> journal.Scope:
     if caller.role in ("employer", "ivan"):
         return journal.Scope(client=caller.client, on=on)
     raise Refused("forbidden", f"role {caller.role}")
+
+
+async def visible(house: House, caller: Caller, dossier: str) -> journal.Dossier:
+    """The dossier of that id, if the caller may see it today; else it is not there. Raises `Refused`."""
+    scope = scope_of(caller, house.clock.now().astimezone(VIETNAM).date())
+
+    def look() -> journal.Dossier | None:
+        with house.database.read() as tx:
+            return journal.dossier(tx, dossier, scope)
+
+    found = await house.run(look)
+    if found is None:
+        raise Refused("not-found")
+    return found
 
 
 def allowance_headers(allowance: Allowance) -> list[tuple[bytes, bytes]]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from gateway import desk_paper_words as words
 from gateway import desk_papers, paper_words
-from gateway.api.caller import require, require_office, scope_of
+from gateway.api.caller import require, require_office, visible
 from gateway.api.problems import Refused
 from gateway.callers import Caller
 from gateway.clock import VIETNAM, for_people, rfc3339
@@ -110,7 +110,7 @@ async def list_papers(
     the control sheet.
     """
     require(caller, "employer", "ivan", "office")
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     listed = [] if found.erased_at_us is not None else await house.run(desk_papers.papers_of, house.stores, found)
     base = f"/v1/dossiers/{found.id}"
     shown = [
@@ -147,7 +147,7 @@ async def show_desk_paper(
     named = _NAME.fullmatch(printed)
     if named is None:
         raise Refused("not-found")
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     document, content = await desk_papers.act_pdf(house, found, named[1], int(named[2]))
     correlation = await record_reading(house, caller, found.id, f"papers/{printed}", why)
     return _pdf(content, f"{found.statement_number}-{printed}", correlation=correlation, document=document)
@@ -164,7 +164,7 @@ async def show_control_sheet(
     says up to which fact it speaks.
     """
     require(caller, "employer", "ivan", "office")
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     content = await desk_papers.control_sheet_pdf(house, found)
     correlation = await record_reading(house, caller, found.id, f"{CONTROL_SHEET}.pdf", why)
     return _pdf(content, f"{found.statement_number}-{CONTROL_SHEET}.pdf", correlation=correlation)
@@ -299,19 +299,6 @@ def _pdf(content: bytes, name: str, *, correlation: str = "", document: Document
     if correlation:
         headers["x-correlation-id"] = correlation
     return Response(content, media_type=PDF, headers=headers)
-
-
-async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossier:
-    scope = scope_of(caller, house.clock.now().astimezone(VIETNAM).date())
-
-    def look() -> journal.Dossier | None:
-        with house.database.read() as tx:
-            return journal.dossier(tx, dossier, scope)
-
-    found = await house.run(look)
-    if found is None:
-        raise Refused("not-found")
-    return found
 
 
 HANDLERS = [list_papers, show_desk_paper, show_control_sheet, show_register, show_register_csv]

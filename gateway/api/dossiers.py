@@ -10,7 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from gateway.api import views
-from gateway.api.caller import require, scope_of
+from gateway.api.caller import require, scope_of, visible
 from gateway.api.content import Outgoing
 from gateway.api.problems import Refused
 from gateway.api.submit import check, checked, submit
@@ -118,7 +118,7 @@ async def show_receipt(
     dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> Response[str]:
     """The compact JWS, byte for byte as it was first given."""
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     if not found.statement:
         # A notice that quoted findings, of a dossier that was erased; the tombstone names its digest.
         raise ContentErased(found.id)
@@ -138,7 +138,7 @@ async def show_content(
     """
     # The parties alone: an operator keeps the gateway, and has no business with what is in the dossiers.
     require(caller, "employer", "ivan", "office")
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     outgoing = Outgoing(house, request, await house.run_apart(_content, house, found), found.media_type)
     await outgoing.prepare()
     if not outgoing.carries_content:
@@ -162,7 +162,7 @@ async def show_paper(
     digits = number.removesuffix(".pdf")
     if not digits.isascii() or not digits.isdigit() or len(digits) > _NUMBER_DIGITS_MAX:
         raise Refused("not-found")
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     content = await house.run_apart(_content, house, found)
     held = await house.run_apart(content.in_hand)
     try:
@@ -188,7 +188,7 @@ async def dossier_events(
     wait_s: WaitS = 0,
 ) -> views.EventPage:
     """Facts in commit order after number `after`; waits up to `wait_s` for the next one."""
-    await _dossier(house, caller, dossier)
+    await visible(house, caller, dossier)
     return await _events(house, scope_of(caller, _today(house)), after, wait_s, dossier)
 
 
@@ -255,16 +255,6 @@ async def _events(
         if page.events or left_s <= 0 or house.watch.stopped:
             return page
         await house.watch.beyond(reached, left_s)
-
-
-async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossier:
-    scope = scope_of(caller, _today(house))
-
-    def look() -> journal.Dossier | None:
-        with house.database.read() as tx:
-            return journal.dossier(tx, dossier, scope)
-
-    return _found(await house.run(look))
 
 
 def _content(house: House, dossier: journal.Dossier) -> Content:

@@ -13,11 +13,9 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from gateway import evidence, evidence_files
-from gateway.api.caller import require, scope_of
+from gateway.api.caller import require, visible
 from gateway.api.content import HEAD_EXTENSION
-from gateway.api.problems import Refused
 from gateway.callers import Caller
-from gateway.clock import VIETNAM
 from gateway.contents import Content, open_content
 from gateway.house import House
 from gateway.log_outside import OutsideAway
@@ -60,7 +58,7 @@ async def show_evidence(
     # The parties alone: what was received is in it.
     require(caller, "employer", "ivan", "office")
     now = house.clock.now()
-    found = await _dossier(house, caller, dossier, now)
+    found = await visible(house, caller, dossier)
     if HEAD_EXTENSION in (request.scope.get("extensions") or {}):
         return Response(b"", media_type=MEDIA_TYPE, headers=_HEADERS)
     received = await _received(house, found)
@@ -142,19 +140,6 @@ def _stamp(house: House, now: datetime) -> Callable[[bytes], bytes | None] | Non
 async def _leaving(house: House, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     while (chunk := await house.run_apart(next, chunks, None)) is not None:
         yield chunk
-
-
-async def _dossier(house: House, caller: Caller, dossier: str, now: datetime) -> journal.Dossier:
-    scope = scope_of(caller, now.astimezone(VIETNAM).date())
-
-    def look() -> journal.Dossier | None:
-        with house.database.read() as tx:
-            return journal.dossier(tx, dossier, scope)
-
-    found = await house.run(look)
-    if found is None:
-        raise Refused("not-found")
-    return found
 
 
 HANDLERS = [show_evidence]

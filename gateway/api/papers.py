@@ -12,10 +12,10 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from gateway import paper_words
-from gateway.api.caller import require, scope_of
+from gateway.api.caller import require, visible
 from gateway.api.problems import Refused
 from gateway.callers import Caller
-from gateway.clock import VIETNAM, for_people, from_us, rfc3339
+from gateway.clock import for_people, from_us, rfc3339
 from gateway.house import House
 from gateway.ids import leaf
 from gateway.paper_receipt import paper_key, statement_of
@@ -100,7 +100,7 @@ async def show_receipt_pdf(
     receipt's, 2 the judgement's; without it the latest.
     """
     require(caller, "employer", "ivan", "office")
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     number = which or (OF_RECEIPT if found.judgement is None else OF_JUDGEMENT)
     if number == OF_JUDGEMENT and found.judgement is None:
         raise Refused("not-found")
@@ -122,7 +122,7 @@ async def list_readings(
     it was written down, after number `after`. An office sees its own readings only.
     """
     require(caller, "employer", "ivan", "office")
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     alone = caller.client if caller.role == "office" else None
 
     def look() -> ReadingPage:
@@ -236,19 +236,6 @@ def _shown(one: readings.Reading) -> ReadingShown:
         why=one.why,
         correlation=one.correlation,
     )
-
-
-async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossier:
-    scope = scope_of(caller, house.clock.now().astimezone(VIETNAM).date())
-
-    def look() -> journal.Dossier | None:
-        with house.database.read() as tx:
-            return journal.dossier(tx, dossier, scope)
-
-    found = await house.run(look)
-    if found is None:
-        raise Refused("not-found")
-    return found
 
 
 HANDLERS = [show_receipt_pdf, list_readings]

@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from msgspec import Struct
 
 from gateway import once_only
-from gateway.api.caller import require, scope_of
+from gateway.api.caller import require, visible
 from gateway.api.content import Outgoing
 from gateway.api.problems import Refused
 from gateway.callers import Caller
@@ -18,7 +18,6 @@ from gateway.house import House
 from gateway.part_content import OpenedPart, PartUnknown, open_part
 from gateway.reading import record_reading
 from schemas.envelope_files import ending_of
-from storage import journal
 
 NUMBER_MAX: Final = 9999
 _SHA256_HEX_LENGTH: Final = 64
@@ -63,7 +62,7 @@ async def show_part(
     that refers to a document held already, the bytes of that document.
     """
     require(caller, "employer", "ivan", "office")
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     if not 1 <= number <= NUMBER_MAX:
         raise Refused("not-found")
     try:
@@ -109,19 +108,6 @@ def _kept_apart(answer: Response[Any], opened: OpenedPart) -> Response[Any]:
     answer.headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(opened.part.name, safe='')}"
     answer.headers.update(_HEADERS)
     return answer
-
-
-async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossier:
-    scope = scope_of(caller, house.clock.now().astimezone(VIETNAM).date())
-
-    def look() -> journal.Dossier | None:
-        with house.database.read() as tx:
-            return journal.dossier(tx, dossier, scope)
-
-    found = await house.run(look)
-    if found is None:
-        raise Refused("not-found")
-    return found
 
 
 HANDLERS = [show_part, find_document]

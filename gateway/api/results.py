@@ -9,10 +9,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Struct
 
-from gateway.api.caller import require, scope_of
+from gateway.api.caller import require, visible
 from gateway.api.problems import Refused
 from gateway.callers import Caller
-from gateway.clock import VIETNAM, from_us, rfc3339
+from gateway.clock import from_us, rfc3339
 from gateway.course import due_in_force_us
 from gateway.events import events_of
 from gateway.house import House
@@ -120,7 +120,7 @@ async def show_course(
     dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> CourseShown:
     """Who has it, until when it is due, what was asked for and sent, and its results."""
-    return await house.run(_course, house, await _found(house, caller, dossier))
+    return await house.run(_course, house, await visible(house, caller, dossier))
 
 
 @get("/v1/dossiers/{dossier:str}/results", summary="The files of the result")
@@ -128,7 +128,7 @@ async def list_results(
     dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> list[ResultShown]:
     """In the order in which they were reported; a corrected one stays, and names the one that replaced it."""
-    found = await _found(house, caller, dossier)
+    found = await visible(house, caller, dossier)
 
     def look() -> list[ResultShown]:
         with house.database.read() as tx:
@@ -147,7 +147,7 @@ async def show_result(
 ) -> Response[bytes]:
     """The very bytes that the office reported, with their digest. The reading is recorded."""
     require(caller, "employer", "ivan", "office")
-    found = await _found(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     if not 0 < number <= FILES_A_DOSSIER_MAX:
         raise Refused("not-found")
     kept = await house.run(find, house.stores, found.id, KIND, number)
@@ -162,19 +162,6 @@ async def show_result(
         "x-correlation-id": correlation,
     }
     return Response(content, media_type=kept.media_type, headers=headers)
-
-
-async def _found(house: House, caller: Caller, dossier: str) -> journal.Dossier:
-    scope = scope_of(caller, house.clock.now().astimezone(VIETNAM).date())
-
-    def look() -> journal.Dossier | None:
-        with house.database.read() as tx:
-            return journal.dossier(tx, dossier, scope)
-
-    found = await house.run(look)
-    if found is None:
-        raise Refused("not-found")
-    return found
 
 
 def _course(house: House, found: journal.Dossier) -> CourseShown:

@@ -4,10 +4,9 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
-from gateway.api.caller import scope_of
+from gateway.api.caller import visible
 from gateway.api.problems import Refused
 from gateway.callers import Caller
-from gateway.clock import VIETNAM
 from gateway.contents import ContentErased
 from gateway.house import House
 from gateway.validation import NothingJudged, NotKept, Validation, proof_of, validation_of
@@ -45,7 +44,7 @@ async def show_proof(
     dossier: FromPath[str], sha256: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> Response[bytes]:
     """The very bytes (DER) of a certificate, CRL, OCSP response or time-stamp that the report names."""
-    found = _judged(await _dossier(house, caller, dossier))
+    found = _judged(await visible(house, caller, dossier))
     content = await house.run_apart(proof_of, house.database, found, sha256)
     if content is None:
         raise Refused("not-found")
@@ -57,7 +56,7 @@ async def show_judgement(
     dossier: FromPath[str], house: NamedDependency[House], caller: NamedDependency[Caller]
 ) -> Response[str]:
     """What was judged of a dossier that had to wait: a compact JWS that names its receipt. 404 for all others."""
-    found = await _dossier(house, caller, dossier)
+    found = await visible(house, caller, dossier)
     if found.judgement is None:
         raise Refused("not-found")
     if not found.judgement:
@@ -67,7 +66,7 @@ async def show_judgement(
 
 
 async def _validation(house: House, caller: Caller, dossier: str, *, whole: bool = False) -> Validation:
-    found = _judged(await _dossier(house, caller, dossier))
+    found = _judged(await visible(house, caller, dossier))
     try:
         return await house.run_apart(validation_of, house.database, found, house.tables.policy, whole=whole)
     except NothingJudged:
@@ -81,19 +80,6 @@ def _judged(dossier: journal.Dossier) -> journal.Dossier:
     if dossier.erased_at_us is not None:
         raise ContentErased(dossier.id)
     return dossier
-
-
-async def _dossier(house: House, caller: Caller, dossier: str) -> journal.Dossier:
-    scope = scope_of(caller, house.clock.now().astimezone(VIETNAM).date())
-
-    def look() -> journal.Dossier | None:
-        with house.database.read() as tx:
-            return journal.dossier(tx, dossier, scope)
-
-    found = await house.run(look)
-    if found is None:
-        raise Refused("not-found")
-    return found
 
 
 HANDLERS = [show_validation, show_validation_xml, show_proof, show_judgement]

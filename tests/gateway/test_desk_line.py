@@ -105,6 +105,15 @@ def a_result(text: str = RESULT, holder: str = "employer") -> dict[str, str]:
     }  # fmt: skip
 
 
+def the_books_meet(gateway: Inhouse) -> None:
+    """An hour is closed, and nothing is missing in it."""
+    key = gateway.house.settings.path("absence_key", "absence.pem")
+    gateway.clock.advance(HOUR_S)
+    closed = close(gateway.house.stores, key, gateway.clock.now())
+    assert closed is not None
+    assert closed.gaps == 0
+
+
 def test_a_dossier_goes_the_whole_way_and_every_step_is_signed(gateway: Inhouse) -> None:
     filed = Filed(gateway)
     due = filed.received["due_at"]
@@ -146,11 +155,7 @@ def test_a_dossier_goes_the_whole_way_and_every_step_is_signed(gateway: Inhouse)
         assert told.get("words_sha256", "") == digest_of_words(events[one.seq]["detail"])
         proof = gateway("GET", f"/v1/log/proof?dossier={filed.id}")
         assert proof.status_code == 200
-    key = gateway.house.settings.path("absence_key", "absence.pem")
-    gateway.clock.advance(HOUR_S)
-    closed = close(gateway.house.stores, key, gateway.clock.now())
-    assert closed is not None
-    assert closed.gaps == 0
+    the_books_meet(gateway)
 
 
 def test_the_same_report_under_one_key_is_written_once(gateway: Inhouse) -> None:
@@ -244,11 +249,7 @@ def test_a_withdrawal_ends_the_dossier_and_names_its_receipt(gateway: Inhouse) -
     assert other.send("withdrawal", a_withdrawal(other.received["receipt_number"], 2)).status_code == 201
     lost = gateway("POST", f"/v1/leases/{held[other.id]['lease']}/acknowledge", filed.office)
     assert (lost.status_code, lost.json()["code"]) == (409, "lease-lost")
-    key = gateway.house.settings.path("absence_key", "absence.pem")
-    gateway.clock.advance(HOUR_S)
-    closed = close(gateway.house.stores, key, gateway.clock.now())
-    assert closed is not None
-    assert closed.gaps == 0
+    the_books_meet(gateway)
 
 
 def test_a_transfer_moves_the_work_and_keeps_time_and_receipt(gateway: Inhouse) -> None:
@@ -272,11 +273,7 @@ def test_a_transfer_moves_the_work_and_keeps_time_and_receipt(gateway: Inhouse) 
     assert (course["office"], course["department"]) == (OTHER_OFFICE, "Phòng Chế độ")
     assert gateway("GET", f"/v1/dossiers/{filed.id}", filed.employer).json()["receipt"] == filed.received["receipt"]
     assert filed.facts()[-5:] == ["sent-on", "transferred", "leased", "acknowledged", "passed-on"]
-    key = gateway.house.settings.path("absence_key", "absence.pem")
-    gateway.clock.advance(HOUR_S)
-    closed = close(gateway.house.stores, key, gateway.clock.now())
-    assert closed is not None
-    assert closed.gaps == 0
+    the_books_meet(gateway)
 
 
 def test_an_apology_names_one_new_date_once(gateway: Inhouse) -> None:
