@@ -18,11 +18,11 @@ from msgspec import Struct
 from gateway import ids
 from gateway.assertion import signed_by
 from gateway.clock import to_us
-from storage import clients
+from storage import clients, journal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from gateway.assertion import Assertion
     from storage.database import Database
@@ -66,6 +66,17 @@ class Caller(Struct, frozen=True, kw_only=True):
     offices: frozenset[str]
     requests_per_minute_max: int
     ivan_code: str = ""
+
+
+def seen_by(caller: Caller, on: date) -> journal.Scope | None:
+    """What of the journal the caller may see on that day: an I-VAN's mandates have days. None: nothing."""
+    if caller.role == "operator":
+        return journal.Scope(everything=True)
+    if caller.role == "office" and caller.offices:
+        return journal.Scope(offices=tuple(sorted(caller.offices)))
+    if caller.role in ("employer", "ivan"):
+        return journal.Scope(client=caller.client, on=on)
+    return None
 
 
 class Issued(Struct, frozen=True):

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
-from gateway.api.caller import scope_of
-from gateway.callers import Caller, Role
+from gateway.callers import Caller, Role, seen_by
 from gateway.clock import VIETNAM, from_us, rfc3339, to_us
 from gateway.states import TRANSITIONS
 from storage import clients, journal, webhook_facts
@@ -62,9 +61,7 @@ def scope_of_client(tx: sa.Connection, client_id: str, on: date) -> journal.Scop
         offices=frozenset(clients.offices(tx, found.id)),
         requests_per_minute_max=found.requests_per_minute_max,
     )
-    if caller.role == "post" or (caller.role == "office" and not caller.offices):
-        return None
-    return scope_of(caller, on)
+    return seen_by(caller, on)
 
 
 def look(tx: sa.Connection, webhook: Webhook, after: int, most: int, now: datetime) -> Looked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.api.problems import Refused
-from gateway.callers import Allowance, Budget, Caller, NotKnown, Role
+from gateway.callers import Allowance, Budget, Caller, NotKnown, Role, seen_by
 from gateway.clock import VIETNAM
 from storage import journal
 
@@ -60,14 +60,11 @@ def require_office(caller: Caller, office: str) -> None:
 
 
 def scope_of(caller: Caller, on: date) -> journal.Scope:
-    """What of the journal the caller may see on that day: an I-VAN's mandates have days."""
-    if caller.role == "operator":
-        return journal.Scope(everything=True)
-    if caller.role == "office" and caller.offices:
-        return journal.Scope(offices=tuple(sorted(caller.offices)))
-    if caller.role in ("employer", "ivan"):
-        return journal.Scope(client=caller.client, on=on)
-    raise Refused("forbidden", f"role {caller.role}")
+    """What of the journal the caller may see on that day. Raises `Refused` for one that may see nothing."""
+    scope = seen_by(caller, on)
+    if scope is None:
+        raise Refused("forbidden", f"role {caller.role}")
+    return scope
 
 
 async def visible(house: House, caller: Caller, dossier: str) -> journal.Dossier:

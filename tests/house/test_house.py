@@ -34,6 +34,10 @@ def test_only_the_door_knows_http():
     none(rules.http_elsewhere(MODULES))
 
 
+def test_no_line_imports_the_door():
+    none(rules.lines_at_the_door(MODULES))
+
+
 def test_only_the_clock_is_asked_for_the_time():
     none(rules.asks_the_time(MODULES))
 
@@ -134,6 +138,17 @@ def test_http_behind_the_door_is_noticed():
         }
     )
     assert rules.http_elsewhere(forged) == ["gateway.intake imports litestar.status_codes"]
+
+
+def test_a_line_that_knows_the_door_is_noticed():
+    forged = modules(
+        {
+            "gateway/intake.py": "from gateway.api.caller import scope_of",
+            "gateway/app.py": "from gateway.api import doors",
+            "gateway/api/office.py": "from gateway.api import views",
+        }
+    )
+    assert rules.lines_at_the_door(forged) == ["gateway.intake imports gateway.api.caller"]
 
 
 @pytest.mark.parametrize(
