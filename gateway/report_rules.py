@@ -120,7 +120,7 @@ def fact_of(report: Report, state: State) -> str:
 def check(report: Report, fact: str, dossier: Dossier, course: Course, results: int, now: datetime) -> None:
     """Whether the report holds what such a fact must. `results` is how many files of results there are with its own.
 
-    Raises `ReportUnfit`.
+    Raises `ReportUnfit`, `IllegalTransition`.
     """
     if fact in _NEED_REASON and not report.reason:
         raise ReportUnfit("reason", "phải nêu lý do", "the reason must be told")
@@ -167,10 +167,10 @@ def _check_return(report: Report, results: int) -> None:
 
 
 def _check_new_date(report: Report, course: Course, now: datetime) -> None:
+    if course.ended_at_us is not None:
+        raise states.IllegalTransition("re-appointed cannot follow the end")
     if course.appointed_at_us is not None:
         raise ReportUnfit("new_due_at", "chỉ được hẹn lại một lần", "a new date is named once only")
-    if course.ended_at_us is not None:
-        raise ReportUnfit("new_due_at", "hồ sơ đã kết thúc", "the dossier has ended")
     if report.new_due_at is None or report.new_due_at <= now:
         raise ReportUnfit("new_due_at", "phải sau thời điểm hiện tại", "it must lie ahead")
 
