@@ -140,7 +140,7 @@ def test_an_office_is_played_on_what_was_submitted(employer, begun: Terminal, se
     told = begun(*words)
     assert told.status == 0, told.err
     assert "returned" in told.out
-    for _ in range(3):
+    for _ in range(8):
         # Of each unit the dossier that it filed first; in the end there is nothing left to take.
         said = json.loads(begun(*words, "--json").out)
     assert said["taken"] == 0
