@@ -13,7 +13,7 @@ from gateway import erasure, ids, states
 from gateway.audit_contents import Wanted
 from gateway.audit_statements import judgement_faults, stated_faults, statement_faults
 from gateway.receipt import ERASURE_TYPE
-from storage import journal
+from storage import courses, journal
 from storage.documents import Document
 from storage.statements import Stated
 from storage.vault import Place
@@ -57,6 +57,8 @@ _DOCUMENTS: Final = _of_page(f"SELECT {_NAMES[Document]} FROM document WHERE dos
 _STATED: Final = _of_page(
     f"SELECT {_NAMES[Stated]} FROM statement WHERE subject IN :ids ORDER BY seq"  # noqa: S608 - names are ours
 )
+# The facts after which nobody works on a dossier, unless it is reopened.
+_ENDS: Final = frozenset({"finished", "declined", "stopped", "withdrawn"})
 _LEAVES: Final = _of_page("SELECT seq, leaf FROM log_entry WHERE seq IN :ids")
 
 
@@ -88,6 +90,7 @@ class _Seen(Struct, frozen=True, kw_only=True):
     stated: list[Stated]
     documents: list[Document]
     leaves: Mapping[int, bytes]
+    course: courses.Course | None
 
 
 def pages(tx: sa.Connection, after: int, upto: int, most: int | None = None) -> Iterator[list[journal.Dossier]]:
@@ -151,6 +154,7 @@ class DossierAudit:
         if dossier.judgement is not None:
             self._judgement(one, said, tombstone)
         self._stated(one)
+        self._course(one)
         if dossier.pack is None and states.State(dossier.state) is states.State.REFUSED:
             self._found.refused += 1
             return
@@ -239,6 +243,32 @@ class DossierAudit:
                     "history", stated.number, "văn bản không ứng với sự kiện", "it states no fact of its dossier"
                 )
 
+    def _course(self, one: _Seen) -> None:
+        """How far the dossier has come is what its facts amount to."""
+        course, types = one.course, [fact.type for fact in one.facts]
+        if course is None:
+            return
+        last = max((at for at, fact in enumerate(types) if fact in _ENDS), default=-1)
+        told = {
+            "office": course.office,
+            "supplements": course.supplements,
+            "is_appointed": course.appointed_at_us is not None,
+            "is_ended": course.ended_at_us is not None,
+            "is_returned": course.returned_at_us is not None,
+        }
+        amounts_to = {
+            "office": one.dossier.competent_office,
+            "supplements": types.count("supplement-requested"),
+            "is_appointed": "re-appointed" in types,
+            "is_ended": last >= 0 and "reopened" not in types[last:],
+            "is_returned": one.dossier.state == states.State.RETURNED.value,
+        }
+        for name, held in told.items():
+            if held != amounts_to[name]:
+                differs = f"{name}: {held!r} ≠ {amounts_to[name]!r}"
+                vi, en = f"tiến trình không khớp sự kiện: {differs}", f"course and facts differ: {differs}"
+                self._wrong("course", one.dossier.statement_number, vi, en)
+
     def _keys_and_places(self, one: _Seen, wanted: list[Wanted]) -> None:
         """What was received has a place, and a key unless it was erased; so has every document."""
         dossier, number = one.dossier, one.dossier.statement_number
@@ -284,6 +314,7 @@ def _gather(tx: sa.Connection, page: Sequence[journal.Dossier]) -> list[_Seen]:
     leaves = {}
     if further:
         leaves = {int(seq): bytes(leaf) for seq, leaf in tx.execute(_LEAVES, {"ids": sorted(further)})}
+    there = courses.of(tx, names["ids"])
     return [
         _Seen(
             dossier=dossier,
@@ -292,6 +323,7 @@ def _gather(tx: sa.Connection, page: Sequence[journal.Dossier]) -> list[_Seen]:
             stated=stated[dossier.id],
             documents=documents[dossier.id],
             leaves=leaves,
+            course=there.get(dossier.id),
         )
         for dossier in page
     ]
