@@ -12,13 +12,14 @@ Nothing is overwritten: a correction is a fact of its own that names the one it 
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
 from gateway import course as courses_of
 from gateway import events, office_statement, repeated, report_rules, results, states
 from gateway.clock import from_us, rfc3339, to_us
+from gateway.desk import DEAD_RULE
 from gateway.states import State
 from storage import alarms, courses, journal, work
 from storage import results as result_rows
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from storage.courses import Course
     from storage.journal import Dossier
     from storage.results import Result
-
-DEAD_RULE: Final = "work-dead"
 
 
 class NotTheirs(Exception):

@@ -15,6 +15,7 @@ from gateway import course as courses_of
 from gateway import events, office_statement, states
 from gateway.about import SUPPLEMENT, About, NotOpen, about_of
 from gateway.clock import from_us, rfc3339, to_us
+from gateway.desk import DEAD_RULE
 from gateway.report_rules import NATIONAL
 from gateway.states import IllegalTransition, State
 from schemas.withdrawal import WITHDRAWAL
@@ -87,7 +88,7 @@ def joined(tx: sa.Connection, turn: journal.Turn, stores: Stores, tables: Tables
         work.end(tx, main.id)
         pending.done(tx, main.id)
         moved = structs.replace(moved, ended_at_us=one.received_at_us, until_us=None)
-        alarms.close(tx, "work-dead", main.id, one.submitter, to_us(now))
+        alarms.close(tx, DEAD_RULE, main.id, one.submitter, to_us(now))
     courses.put(tx, moved)
     said = office_statement.Reported(
         report=str(detail["report"]),

@@ -13,8 +13,9 @@ from msgspec import Struct, structs
 from gateway import course as courses_of
 from gateway import events, office_statement, repeated, states
 from gateway.clock import VIETNAM, from_us, rfc3339, to_us
+from gateway.desk import DEAD_RULE
 from gateway.report_rules import NATIONAL, ReportUnfit
-from gateway.reports import DEAD_RULE, Written, check_may_go_on, stated_of, theirs
+from gateway.reports import Written, check_may_go_on, stated_of, theirs
 from gateway.states import State
 from storage import alarms, courses, followers, journal, work
 
