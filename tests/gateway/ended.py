@@ -2,10 +2,11 @@
 
 import msgspec
 
-from gateway import states
+from gateway import course, states
 from gateway.clock import to_us
 from gateway.house import House
-from storage import journal
+from gateway.report_rules import ENDING
+from storage import courses, journal
 from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, a_dossier
 
 EVERYTHING = journal.Scope(everything=True)
@@ -25,7 +26,7 @@ def taken(gateway: Inhouse, office: str) -> None:
 
 
 def reported(house: House, dossier_id: str, *facts: str, now: object = None) -> None:
-    """What the office reports, in facts."""
+    """What the office reports, in facts, and how far that brings the dossier's course."""
     with house.database.begin() as tx:
         turn = journal.take_turn(tx)
         dossier = journal.dossier(tx, dossier_id, EVERYTHING)
@@ -45,6 +46,11 @@ def reported(house: House, dossier_id: str, *facts: str, now: object = None) -> 
                 office=dossier.competent_office,
             )
             journal.record(tx, [event], {dossier.id: state.value})
+            come = course.course_of(tx, dossier, house.clock.now())
+            if fact in ENDING:
+                courses.put(tx, msgspec.structs.replace(come, ended_at_us=event.at_us))
+            elif fact == "returned":
+                courses.put(tx, msgspec.structs.replace(come, returned_at_us=event.at_us))
         journal.end_turn(tx, turn)
 
 
