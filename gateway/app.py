@@ -40,6 +40,7 @@ from gateway.intake import Intake
 from gateway.judge import Tables
 from gateway.logbook import open_log
 from gateway.office_tables import tables_in_force
+from gateway.postal.rules import rules
 from gateway.report import Language
 from gateway.routing import OfficeTable
 from gateway.seals import open_seal
@@ -96,6 +97,7 @@ def open_tables(
         offices=OfficeTable.load(settings.path("offices", "") if settings.offices else None),
         calendar=Calendar.load(Path(settings.calendar) if settings.calendar else None),
         receiving_office=settings.receiving_office,
+        post=rules(Path(settings.post) if settings.post else None),
     )
 
 

@@ -113,6 +113,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # may lie uncollected before an alarm is raised (unconfirmed: 8 are usual to accept an online dossier).
     due_soon_h: int = 8
     uncollected_h: int = 8
+    # The rules of paper (time of receipt, halves, waits); empty: those that come with motcua, which are unconfirmed.
+    post: str = ""
     # Hosts (host or host:port, with commas between) to which webhooks may be sent by plain http. Empty: https only.
     webhook_hosts_http: str = ""
     # Hosts of the operator's own network to which webhooks may be sent: a name may lead to its private addresses; an

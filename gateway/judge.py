@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gateway import containers, once_only
 from gateway import findings as own
@@ -17,6 +17,7 @@ from gateway.attached import Paper, judge_papers, papers_of
 from gateway.belonging import Known, belonging, no_right
 from gateway.clock import VIETNAM
 from gateway.deadlines import Calendar, Due, due
+from gateway.postal.rules import PostRules, rules
 from gateway.routing import Ambiguous, OfficeTable, Route, route
 from gateway.signed_by import ENVELOPE, Looking, for_the_unit, sealed, verdict_on
 from schemas import envelope as envelopes
@@ -69,6 +70,8 @@ class Tables(Struct, frozen=True, kw_only=True):
     offices: OfficeTable
     calendar: Calendar
     receiving_office: str
+    # The rules of paper.
+    post: PostRules = field(default_factory=rules)
 
 
 class Spooled(Struct, frozen=True):
