@@ -1,4 +1,4 @@
-"""What a submission is about: a filing of its own, a supplement to an earlier dossier, or its withdrawal."""
+"""What a submission is about: nothing but itself, or an earlier dossier: a supplement, its other half, its withdrawal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,19 @@ if TYPE_CHECKING:
     from storage.journal import Dossier
 
 SUPPLEMENT: Final = "supplement"
+# The second half of a dossier that comes in an electronic and a paper one.
+HALF: Final = "half"
+
+# What each is called.
+_PARTS: Final = {
+    SUPPLEMENT: ("Phần bổ sung", "The supplement"),
+    HALF: ("Nửa này của hồ sơ", "This half of the dossier"),
+}
 
 
 class About(Struct, frozen=True, kw_only=True):
-    """The dossier that a submission is about, as it stood when it came. `purpose` is `supplement` or `withdrawal`.
+    """The dossier that a submission is about, as it stood when it came. `purpose` is `supplement`, `withdrawal`, or
+    `half` for the half of it that came later.
 
     `closed` is the state in which nothing more can be added to it; what was received before is answered all the same.
     """
@@ -77,9 +86,11 @@ def of_purpose(about: About | None, envelope: Envelope, procedure: Procedure) ->
     return [
         _finding(
             "supplement-differs", envelope, column, written[column],
-            f"Phần bổ sung không cùng {column} với hồ sơ {about.number}: “{written[column]}” thay vì “{value}”.",
-            f"The supplement differs from dossier {about.number} in {column}: “{written[column]}”, not “{value}”.",
-            f"Ghi {column} là {value}, hoặc gửi bổ sung đúng hồ sơ.",
+            f"{_PARTS[about.purpose][0]} không cùng {column} với hồ sơ {about.number}: “{written[column]}” thay vì "
+            f"“{value}”.",
+            f"{_PARTS[about.purpose][1]} differs from dossier {about.number} in {column}: “{written[column]}”, not "
+            f"“{value}”.",
+            f"Ghi {column} là {value}, hoặc gửi đúng hồ sơ.",
             f"Write {value} as {column}, or send it for the right dossier.",
         )
         for column, value in wanted.items()

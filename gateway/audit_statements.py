@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from gateway import states
+from gateway.about import HALF
 from gateway.clock import from_us, rfc3339
 from gateway.office_statement import Reported, digest_of_words
 from gateway.receipt import (
@@ -54,8 +55,9 @@ def statement_faults(dossier: Dossier, keys: Mapping[str, Mapping[str, str]], of
         said = msgspec.json.decode(payload, type=kind)
     except (SealBroken, msgspec.MsgspecError) as error:
         return [str(error)]
+    is_half = dossier.purpose == HALF
     row: dict[str, object] = {
-        "dossier": dossier.id,
+        "dossier": dossier.about if is_half else dossier.id,
         "received_at": rfc3339(from_us(dossier.received_at_us)),
         "sha256": dossier.sha256.hex(),
         "size_bytes": dossier.size_bytes,
@@ -76,6 +78,7 @@ def statement_faults(dossier: Dossier, keys: Mapping[str, Mapping[str, str]], of
             "follows": dossier.follows,
             "competent_office": office,
             "due_at": _instant(dossier.due_at_us),
+            "record": dossier.id if is_half else msgspec.UNSET,
         }
     return _differences(said, row)
 

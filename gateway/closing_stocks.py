@@ -23,7 +23,6 @@ REFUSED: Final = "refused"
 PENDING: Final = "pending"
 WITHDRAWN: Final = "withdrawn"
 ACCEPTED: Final = "accepted"
-AWAITING_PAPER: Final = "awaiting-paper"
 FACTS: Final = "facts"
 # Where accepted dossiers stand: `state:in-work`.
 STATE: Final = "state:"
@@ -40,7 +39,6 @@ STOCKS: Final[dict[str, tuple[str, str]]] = {
     ACCEPTED: ("tiếp nhận", "accepted"),
     "stored": ("nội dung đang lưu", "contents stored"),
     "erased": ("nội dung đã xóa", "contents erased"),
-    AWAITING_PAPER: ("chờ bản giấy", "awaiting paper"),
     "offered": ("đã chuyển cơ quan", "offered to offices"),
     "open": ("  chờ nhận việc", "  open"),
     "leased": ("  đang giữ việc", "  leased"),
@@ -52,7 +50,7 @@ IDENTITIES: Final = (
     (("received",), (REFUSED, PENDING, WITHDRAWN, ACCEPTED)),
     (("stored", "erased"), ("refused-later", PENDING, WITHDRAWN, ACCEPTED)),
     ((PENDING,), ("waiting",)),
-    ((ACCEPTED,), ("offered", AWAITING_PAPER)),
+    ((ACCEPTED,), ("offered",)),
     (("offered",), ("open", "leased", "acknowledged", "dead")),
 )
 
@@ -81,7 +79,6 @@ _WORK: Final = {
 _WORK_STATES: Final = {"offered": "open", "leased": "leased", "done": "acknowledged", "dead": "dead"}
 _TRANSFERRED: Final = "transferred"
 _ERASED: Final = "erased"
-_PAPER_AWAITED: Final = "paper-awaited"
 
 Cell = tuple[str, str]
 """A stock and an office."""
@@ -124,8 +121,6 @@ def _judged(state: states.State) -> str:
 
 def _worked_on(now: Standing, fact: Fact) -> Standing:
     work, office = _WORK.get(fact.type, now.work), now.office
-    if fact.type == _PAPER_AWAITED and now.work == "open":
-        work = AWAITING_PAPER
     if fact.type in (ACCEPTED, _TRANSFERRED):
         office = fact.office
     return msgspec.structs.replace(now, work=work, office=office, work_office=office)
@@ -137,10 +132,7 @@ def standing_of(row: Counted) -> Standing:
         judged = WITHDRAWN
     else:
         judged = row.state if row.state in (REFUSED, PENDING) else ACCEPTED
-    if row.work is not None:
-        work = _WORK_STATES.get(row.work, f"work:{row.work}")
-    else:
-        work = AWAITING_PAPER if row.state == states.State.AWAITING_PAPER.value else ""
+    work = "" if row.work is None else _WORK_STATES.get(row.work, f"work:{row.work}")
     return Standing(
         judged=judged,
         state=row.state,
@@ -167,8 +159,6 @@ def cells(one: Standing | None) -> Iterator[Cell]:
         yield "waiting", one.office
     if one.judged == ACCEPTED:
         yield STATE + one.state, one.office
-    if one.work == AWAITING_PAPER:
-        yield AWAITING_PAPER, one.work_office
-    elif one.work:
+    if one.work:
         yield "offered", one.work_office
         yield one.work, one.work_office

@@ -51,17 +51,23 @@ def resumed(course: Course, dossier: Dossier, tables: Tables, until: datetime) -
     pause = (since_us, max(since_us, to_us(until)))
     running = structs.replace(course, paused_since_us=None, pauses=(*course.pauses, pause))
     procedure = procedure_of(dossier, tables)
-    if procedure is None or procedure.time_limit_working_days is None or dossier.due_at_us is None:
+    if procedure is None or procedure.time_limit_working_days is None or course.due_at_us is None:
         return running
     pauses = [(from_us(start), from_us(end)) for start, end in running.pauses]
     try:
-        found = due(from_us(dossier.received_at_us), procedure.time_limit_working_days, tables.calendar, pauses=pauses)
+        start = from_us(clock_start_us(course, dossier))
+        found = due(start, procedure.time_limit_working_days, tables.calendar, pauses=pauses)
     except OutsideCalendar:
         return running
     moved = structs.replace(running, due_at_us=to_us(found.due_at), calendar=found.calendar)
     # A date is warned of once: one that the wait did not move (no working time passed, or an apology named it) is not
     # warned of again.
     return moved if due_in_force_us(moved) == due_in_force_us(course) else structs.replace(moved, warned="")
+
+
+def clock_start_us(course: Course | None, dossier: Dossier) -> int:
+    """From when the working time counts: the receipt, or the half that started the clock later."""
+    return dossier.received_at_us if course is None or course.starts_at_us is None else course.starts_at_us
 
 
 def procedure_of(dossier: Dossier, tables: Tables) -> Procedure | None:

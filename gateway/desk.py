@@ -19,7 +19,7 @@ from gateway.course import course_of
 from gateway.events import dossier_of, fact
 from gateway.repeated import Once
 from signing.seal import SealBroken, open_jws
-from storage import alarms, clients, courses, held, journal, statements, work
+from storage import alarms, clients, courses, halves, held, journal, statements, work
 from storage.work import LeaseLost
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Leased(Struct, frozen=True):
     dossier: journal.Dossier
     # Whether it refers to papers of earlier dossiers by their digest.
     refers: bool = False
+    # Which half of it has not come: "paper", "electronic" or "".
+    awaits: str = ""
 
 
 class Handed(Struct, frozen=True):
@@ -94,7 +96,10 @@ def lease(
             return kept
         _offer_silent_again(tx, turn, now)
         given = work.lease(tx, office, caller.client, min(most, LEASES_MAX), until_us, ids.lease_id, choice)
-        leased = tuple(Leased(one, dossier_of(tx, one.dossier), held.refers(tx, one.dossier)) for one in given)
+        leased = tuple(
+            Leased(one, dossier_of(tx, one.dossier), held.refers(tx, one.dossier), halves.awaited(tx, one.dossier))
+            for one in given
+        )
         facts = [
             fact(
                 turn, one.dossier, "leased", caller.client, now, {"lease": one.work.lease, "attempt": one.work.attempt}

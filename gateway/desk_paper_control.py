@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from storage.journal import Dossier
 
 _WIDTHS: Final = (1.1, 3.6, 4.4, 4.4, 4.2, 3.6, 3.6, 7)
-_TO_UNIT: Final = frozenset({"supplement-requested", "returned"})
-_FROM_UNIT: Final = frozenset({"supplement-received", "supplement-added", "withdrawal-late"})
+_TO_UNIT: Final = frozenset({"supplement-requested", "returned", "result-delivered"})
+_FROM_UNIT: Final = frozenset(
+    {"supplement-received", "supplement-added", "half-received", "half-added", "withdrawal-late"}
+)
 _AT_GATEWAY: Final = frozenset({"accepted", "received-pending"})
 
 

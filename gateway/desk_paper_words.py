@@ -134,6 +134,10 @@ FACTS: Final = {
     "received-pending": Words("Nhận hồ sơ, chờ kiểm tra chữ ký", "received, to be judged"),
     "acknowledged": Words("Cơ quan nhận hồ sơ", "taken by the office"),
     "paper-awaited": Words("Chờ bản giấy", "paper awaited"),
+    "electronic-awaited": Words("Chờ bản điện tử", "electronic half awaited"),
+    "half-received": Words("Đã đủ bản giấy và bản điện tử", "the other half came"),
+    "half-added": Words("Nhận thêm nửa còn lại", "the other half came"),
+    "pages-rebound": Words("Xếp lại trang giấy", "pages bound to it or away"),
     "work-started": Words("Bắt đầu giải quyết", "work started"),
     "worked-on": Words("Đang giải quyết", "worked on"),
     "numbered": Words("Cấp số hồ sơ", "numbered"),
@@ -152,6 +156,9 @@ FACTS: Final = {
     "transferred": Words("Chuyển cơ quan khác", "passed to another office"),
     "passed-on": Words("Chuyển bộ phận, cán bộ", "passed on within the office"),
     "re-appointed": Words("Xin lỗi và hẹn lại", "apology and new date"),
+    "result-delivered": Words("Bưu chính đã phát kết quả", "the post delivered the result"),
+    "result-undelivered": Words("Bưu chính không phát được kết quả", "the post could not deliver the result"),
+    "case-decided": Words("Kết luận trùng hồ sơ", "decided whether it is one case with another"),
 }
 CONTROL_HEADS: Final = (
     Words("Số", "No."),

@@ -8,10 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import VIETNAM, for_people, from_us, rfc3339, to_us
-from gateway.course import due_in_force_us, procedure_of
+from gateway.course import clock_start_us, due_in_force_us, procedure_of
 from gateway.deadlines import OutsideCalendar, due
 from gateway.estimate import RESTS_ON_MIN, estimate
 from gateway.paper_receipt import payload_of
+from gateway.postal.came import came_by_post
 from gateway.states import State
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from gateway.deadlines import Calendar, Due
     from gateway.estimate import Basis, Durations
     from gateway.judge import Tables
+    from gateway.postal.rules import PostRules
     from storage.courses import Course
+    from storage.halves import Half
     from storage.journal import Dossier
 
 _OPEN: Final = frozenset(
@@ -83,6 +86,20 @@ class EstimateShown(Struct, frozen=True, kw_only=True):
     en: str
 
 
+class StartsShown(Struct, frozen=True, kw_only=True):
+    """From when the working time counts, and by which rule: `receipt` for what came by wire; of paper `posted` or
+    `arrived`; of a dossier in two halves also which half starts it, and which is `awaited`. `at` is null until it
+    starts. `rules` is the version of the rules of paper, of which `unconfirmed` ones are the operator's to confirm.
+    """
+
+    at: str | None
+    by: str
+    half: str | None
+    awaited: str | None
+    rules: str
+    unconfirmed: bool
+
+
 class DueShown(Struct, frozen=True, kw_only=True):
     """When a dossier is due. `due_at` is the date in force: `reappointed_at`, if an apology named one, else the date of
     the receipt with the working time added in which a supplement was awaited. While one is awaited the clock stands
@@ -110,6 +127,7 @@ class DueShown(Struct, frozen=True, kw_only=True):
     recalculated: bool
     note_vi: str
     note_en: str
+    starts: StartsShown
     estimate: EstimateShown | None
 
 
@@ -120,18 +138,25 @@ class _Promised(Struct, frozen=True):
 
 
 def due_shown(
-    dossier: Dossier, course: Course | None, tables: Tables, durations: Durations | None, now: datetime
+    dossier: Dossier,
+    course: Course | None,
+    tables: Tables,
+    durations: Durations | None,
+    now: datetime,
+    halves: Sequence[Half] = (),
 ) -> DueShown:
     """What is told of a dossier's due date at `now`. `durations` are None where nothing is to be estimated."""
+    awaits = next((one.kind for one in halves if one.came is None), "")
     promised = _promised(dossier)
     due_at_us = dossier.due_at_us if course is None else course.due_at_us
     pauses = [] if course is None else [(from_us(start), from_us(end)) for start, end in course.pauses]
     procedure = procedure_of(dossier, tables)
     limit = procedure.time_limit_working_days if procedure else None
-    found = None if due_at_us is None or limit is None else _again(dossier, limit, pauses, tables.calendar)
+    start_us = clock_start_us(course, dossier)
+    found = None if due_at_us is None or limit is None else _again(start_us, limit, pauses, tables.calendar)
     is_same = due_at_us is None or (found is not None and to_us(found.due_at) == due_at_us)
     in_force_us = due_at_us if course is None else due_in_force_us(course)
-    note = _note(is_same=is_same, has_limit=due_at_us is not None)
+    note = _note(is_same=is_same, has_limit=due_at_us is not None, awaits=awaits)
     return DueShown(
         dossier=dossier.id,
         receipt_number=dossier.statement_number,
@@ -150,7 +175,23 @@ def due_shown(
         recalculated=is_same,
         note_vi=note[0],
         note_en=note[1],
+        starts=_starts(dossier, course, tables.post, halves),
         estimate=None if durations is None else _estimate(dossier, course, pauses, tables.calendar, durations, now),
+    )
+
+
+def _starts(dossier: Dossier, course: Course | None, rules: PostRules, halves: Sequence[Half]) -> StartsShown:
+    paper = came_by_post(dossier)
+    has_begun = not halves or dossier.due_at_us is not None or (course is not None and course.due_at_us is not None)
+    named = {"time_of_receipt"} if paper else set()
+    named |= {"hybrid"} if halves else set()
+    return StartsShown(
+        at=_time(clock_start_us(course, dossier)) if has_begun else None,
+        by=paper.basis if paper else "receipt",
+        half=rules.hybrid.clock if halves else None,
+        awaited=next((one.kind for one in halves if one.came is None), None),
+        rules=rules.version,
+        unconfirmed=bool(named & set(rules.certainty.unconfirmed)),
     )
 
 
@@ -165,14 +206,17 @@ def _promised(dossier: Dossier) -> _Promised:
     return msgspec.json.decode(payload_of(dossier.statement), type=_Promised)
 
 
-def _again(dossier: Dossier, limit: int, pauses: Sequence[tuple[datetime, datetime]], calendar: Calendar) -> Due | None:
+def _again(start_us: int, limit: int, pauses: Sequence[tuple[datetime, datetime]], calendar: Calendar) -> Due | None:
     try:
-        return due(from_us(dossier.received_at_us), limit, calendar, pauses)
+        return due(from_us(start_us), limit, calendar, pauses)
     except (OutsideCalendar, ValueError):
         return None
 
 
-def _note(*, is_same: bool, has_limit: bool) -> tuple[str, str]:
+def _note(*, is_same: bool, has_limit: bool, awaits: str) -> tuple[str, str]:
+    if awaits and not has_limit:
+        vi = "bản giấy" if awaits == "paper" else "bản điện tử"
+        return f"Thời hạn chưa bắt đầu: còn chờ {vi}.", f"The clock has not started: its {awaits} half is awaited."
     if not has_limit:
         return "Thủ tục không có thời hạn giải quyết.", "The procedure has no time limit."
     if is_same:

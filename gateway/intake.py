@@ -292,6 +292,12 @@ class Intake:
             )
             return msgspec.structs.replace(outcome, kept=kept)
 
+    async def enter(self, filing: Filing) -> Settled:
+        """Steps 9 to 12 for what was judged elsewhere (paper). Raises `VaultAway`, `DatabaseAway`, `Poisonous`."""
+        if self.has_gone_back():
+            raise DatabaseAway("the database went back behind what was published: an operator must mend it")
+        return await self._rounds.join(filing)
+
     async def judge(self, submission: Submission, caller: Caller) -> Filing | Refusal:
         """Steps 4–8 alone: the same judgement, nothing kept."""
         if submission.spooled is None:

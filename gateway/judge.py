@@ -17,15 +17,16 @@ from gateway.attached import Paper, judge_papers, papers_of
 from gateway.belonging import Known, belonging, no_right
 from gateway.clock import VIETNAM
 from gateway.deadlines import Calendar, Due, due
-from gateway.postal.rules import PostRules, rules
+from gateway.judge_forms import judge_forms, take_out_signatures
+from gateway.postal.paper_told import POST, PaperTold
+from gateway.postal.rules import PostRules, rules, starts_with
 from gateway.routing import Ambiguous, OfficeTable, Route, route
-from gateway.signed_by import ENVELOPE, Looking, for_the_unit, sealed, verdict_on
+from gateway.signed_by import ENVELOPE, Looking, for_the_unit, sealed
 from schemas import envelope as envelopes
-from schemas import validate, xml
+from schemas import xml
 from schemas.catalogue import Catalogue
 from schemas.envelope_files import EnvelopeFile, Stored
-from schemas.findings import Finding, Place, Severity, bounded
-from schemas.form import Form
+from schemas.findings import Finding, Severity, bounded
 from schemas.procedure import Procedure
 from signing import asic
 from signing.asic_manifest import MEDIA_TYPE
@@ -34,8 +35,8 @@ from signing.indication import Verdict, Wanted
 from signing.revocation import RevocationStore
 from signing.trust import TrustStore
 from signing.verify import Policy
-from signing.xmldsig import SIGNATURE
 from storage.bindings import Binding
+from storage.documents import Document
 from storage.pieces import Kept
 
 if TYPE_CHECKING:
@@ -96,6 +97,20 @@ class Submission(Struct, frozen=True, kw_only=True):
     media_type: str = "application/xml"
     spooled: Spooled | None = None
     about: About | None = None
+    # The announced dossier whose electronic half this is, when its paper has not come yet; ''.
+    half_of: str = ""
+    # How paper came, and when it counts as received; None for what came by wire.
+    paper: PaperTold | None = None
+
+    @property
+    def is_half(self) -> bool:
+        """Whether it was announced as one of two halves."""
+        return bool(self.half_of) or (self.paper is not None and self.paper.is_half)
+
+    @property
+    def is_paper(self) -> bool:
+        """Whether it came on paper, signed by hand."""
+        return self.channel == POST
 
     @property
     def size_bytes(self) -> int:
@@ -135,6 +150,10 @@ class Filing(Struct, frozen=True, kw_only=True):
     # The supporting papers themselves, until they have been scanned.
     to_scan: tuple[EnvelopeFile, ...] = ()
     renewals: tuple[Binding, ...] = ()
+    # An electronic and a paper half make one dossier: this is the first of them to come.
+    comes_in_halves: bool = False
+    # Files about it that are in the vault already: rows for the transaction that accepts it.
+    documents: tuple[Document, ...] = ()
     # A large dossier is kept before its round, which then only commits it.
     kept: Kept | None = None
 
@@ -221,7 +240,12 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
         return Refusal(submission=submission, code="not-your-unit", findings=(no_right(known, header.unit_code, on),))
 
     # (5) Who signed: first the envelope; a signature that holds is taken out, so that what is left is what was signed.
-    verdicts = sealed(opened, tables, looking)
+    # Paper is signed by hand, which nobody judges here.
+    verdicts: list[Verdict] = []
+    if submission.is_paper:
+        take_out_signatures(opened.root)
+    else:
+        verdicts = sealed(opened, tables, looking)
     # (6) What is in it: the envelope, then each form with its own signature, then all of them together.
     envelope, findings = envelopes.open_envelope(
         opened.root, catalogue=tables.catalogue, on=on, header=header, beside=opened.beside
@@ -234,8 +258,14 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
     destination: Route | Ambiguous | None = None
     renewals: tuple[Binding, ...] = ()
     papers: tuple[Paper, ...] = ()
+    comes_in_halves = False
     if envelope is not None:
-        findings += _judge_forms(envelope, tables, received_at, verdicts, versions, looking, header, submission.about)
+        forms = judge_forms(
+            envelope, tables, received_at, verdicts, looking, header, submission.about, is_paper=submission.is_paper
+        )
+        findings += forms.findings
+        versions += forms.versions
+        comes_in_halves = submission.about is None and (forms.says_paper_comes or submission.is_half)
         findings += containers.unnamed(opened.entries, opened.beside)
         findings += once_only.findings_of(envelope, known.held)
         found, papers = judge_papers(envelope, tables, received_at)
@@ -274,8 +304,9 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
         findings=own.in_order(bounded(findings, file=ENVELOPE)),
         schema_versions=tuple(dict.fromkeys(versions)),
         route=destination,
-        # What is about another dossier has no due date of its own.
-        due=None if submission.about else _due(procedure, received_at, tables.calendar),
+        # What is about another dossier has no due date of its own; nor has one half before the clock starts.
+        due=_due(procedure, received_at, tables.calendar) if _starts(submission, tables, comes_in_halves) else None,
+        comes_in_halves=comes_in_halves,
         waits=any(verdict.waits for verdict in verdicts),
         papers=papers,
         to_scan=papers_of(envelope) if papers else (),
@@ -295,50 +326,6 @@ def refused_instead(filing: Filing, found: Sequence[Finding]) -> Refusal:
         verdicts=filing.verdicts,
         findings=own.in_order(bounded([*found, *filing.findings], file=ENVELOPE)),
     )
-
-
-def _judge_forms(
-    envelope: envelopes.Envelope,
-    tables: Tables,
-    now: datetime,
-    verdicts: list[Verdict],
-    versions: list[str],
-    looking: Looking,
-    header: envelopes.Header,
-    about: About | None,
-) -> list[Finding]:
-    """Each form in the envelope: its signature, its schema, what a schema cannot say; then all of them together.
-
-    Whatever carries a form's code is judged as that form, whatever its name or declared kind says.
-    """
-    on = now.astimezone(VIETNAM).date()
-    findings: list[Finding] = []
-    is_supplement = about is not None and about.purpose == "supplement"
-    read: list[tuple[EnvelopeFile, Form, etree._Element]] = []
-    for file in envelope.files:
-        form = tables.catalogue.form(file.form, on)
-        if form is None:
-            continue
-        if file.is_too_large_to_read:
-            findings.append(xml.too_large(Place(file=file.name, form=file.form)))
-            continue
-        source = file.content
-        root = xml.parse(source, file=file.name, form=file.form)
-        if isinstance(root, Finding):
-            findings.append(root)
-            continue
-        # Beside the envelope the container's signature covers the form itself; one of its own is judged where it is.
-        if not file.is_beside or next(root.iter(SIGNATURE), None) is not None:
-            verdicts.append(
-                verdict_on(root, form.signature_path, file.name, tables, now, looking=looking, source=source)
-            )
-        versions.append(form.version)
-        read.append((file, form, root))
-    # Rules compare forms with each other, so all are read before the first is judged.
-    facts = validate.facts_of(envelope, header, read, tables.catalogue, on, is_supplement=is_supplement)
-    for file, form, root in read:
-        findings += validate.validate_form(root, form, file=file.name, facts=facts)
-    return findings + validate.validate_dossier(envelope, tables.catalogue, on, is_supplement=is_supplement)
 
 
 def overall(verdicts: Sequence[Verdict]) -> Verdict | None:
@@ -386,6 +373,13 @@ def _part(file: EnvelopeFile) -> PartOf:
         size_bytes=file.size_bytes,
         sha256=file.sha256,
     )
+
+
+def _starts(submission: Submission, tables: Tables, comes_in_halves: bool) -> bool:  # noqa: FBT001 - as it was judged
+    """Whether the clock starts with this submission."""
+    if submission.about is not None:
+        return False
+    return not comes_in_halves or starts_with(tables.post.hybrid, "paper" if submission.is_paper else "electronic")
 
 
 def _due(procedure: Procedure, received_at: datetime, calendar: Calendar) -> Due | None:

@@ -21,13 +21,14 @@ from gateway.faults import log_fault
 from gateway.intake import STORE_AWAY
 from gateway.judge import Filing, Refusal, Submission, judge, open_dossier
 from gateway.offering import offered, renewed
+from gateway.postal import halves as halves_of
 from gateway.report import keep_report, read_report, report_of
 from gateway.supplements import joined
 from gateway.trust_kept import for_trust, keep_trust
 from gateway.trusting import tables_trusting
 from schemas.references import digests_in
 from signing.trust_list import trusted_at
-from storage import alarms, journal, pending, proofs, work
+from storage import alarms, halves, journal, pending, proofs, work
 from storage.vault import ContentMissing
 
 if TYPE_CHECKING:
@@ -228,12 +229,25 @@ def conclude(
         if not refused:
             work.offer(tx, [offered(dossier, seq, to_us(now))])
             joined(tx, turn, stores, tables, dossier, now)
+            if isinstance(outcome, Filing) and outcome.comes_in_halves:
+                _await_paper(tx, turn, dossier, tables, now)
             if isinstance(outcome, Filing):
                 journal.record(tx, renewed(tx, turn, dossier, outcome, to_us(now)), {})
         alarms.close(tx, LONG_RULE, dossier_id, "gateway", to_us(now))
         journal.end_turn(tx, turn)
     stores.remember_kept(kept)
     return 1
+
+
+def _await_paper(
+    tx: sa.Connection, turn: journal.Turn, dossier: journal.Dossier, tables: Tables, now: datetime
+) -> None:
+    """It was the first half, and is accepted now: the other one is awaited."""
+    accepted = msgspec.structs.replace(dossier, state=states.State.ACCEPTED.value)
+    received_at = from_us(dossier.received_at_us)
+    begun, said, half = halves_of.begun(turn, accepted, tables.post.hybrid, now, received_at=received_at)
+    journal.record(tx, [said], {dossier.id: begun.state})
+    halves.expect(tx, [half])
 
 
 def _number(tx: sa.Connection, stores: Stores, now: datetime) -> str:

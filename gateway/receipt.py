@@ -12,15 +12,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from gateway.about import HALF
 from gateway.clock import from_us, rfc3339
 from gateway.judge import Filing, Refusal, overall
+from gateway.postal.paper_told import HANDWRITTEN, NOT_JUDGED, POST
 from signing.seal import seal_jws
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from gateway.erasure import Tombstone
+    from gateway.judge import Submission
+    from gateway.postal.paper_told import PaperTold
     from schemas.findings import Finding
     from signing.indication import Verdict
     from signing.seal import Signer
@@ -49,6 +54,24 @@ class SignerNamed(Struct, frozen=True):
     tax_code: str
 
 
+class PaperNamed(Struct, frozen=True, kw_only=True):
+    """How a paper dossier came. `time_of_receipt` is `posted_at` or `arrived_at`, as `basis` says, by the rules of
+    version `rules`: the due date counts from it. `scans_sha256` (hex) is of the file of its `pages`, '' when there is
+    none.
+    """
+
+    item: str
+    time_of_receipt: str
+    posted_at: str | None
+    arrived_at: str
+    opened_at: str
+    basis: str
+    rules: str
+    office: str
+    pages: int
+    scans_sha256: str
+
+
 class Receipt(Struct, frozen=True, kw_only=True):
     """What a receipt says. It is issued only after everything it says is durable.
 
@@ -57,8 +80,10 @@ class Receipt(Struct, frozen=True, kw_only=True):
     that will hold the SHA-256 of this statement at the latest at `log_by`; both are null where no log is kept.
     `registered_office` is the unit's agency as it was routed by, `written_office` the code that the dossier wrote, cut
     at `WRITTEN_CHARACTERS_MAX`, and `place` where something must be inspected: with them the routing can be replayed.
-    `purpose` is '' for a filing of its own; else `supplement` or `withdrawal`, and `about` the receipt number of the
-    dossier that it is about.
+    `purpose` is '' for a filing of its own; else `supplement`, `withdrawal` or `half`, and `about` the receipt number
+    of the dossier that it is about. Both halves of a dossier name one `dossier`; of the one that came later, `record`
+    is the id under which it is kept. Of paper, `verdict` is NOT_JUDGED and `sub_indication` HANDWRITTEN: it was signed
+    by hand; `received_at` is when the gateway had it, and `paper` says when it counts as received.
     """
 
     receipt: str
@@ -93,6 +118,14 @@ class Receipt(Struct, frozen=True, kw_only=True):
     registered_office: str = ""
     written_office: str = ""
     place: str = ""
+    half: str | UnsetType = UNSET
+    record: str | UnsetType = UNSET
+    paper: PaperNamed | UnsetType = UNSET
+
+
+def kept_as(said: Receipt | Notice | Tombstone) -> str:
+    """The id under which the gateway keeps what a statement is about: its dossier's, or, of a half, its own."""
+    return said.record if isinstance(said, Receipt) and said.record is not UNSET else said.dossier
 
 
 class FindingNamed(Struct, frozen=True, omit_defaults=True):
@@ -187,10 +220,12 @@ def receipt(
 
     Raises what the seal's key store raises; then nothing was said.
     """
-    submission, verdict = filing.submission, overall(filing.verdicts) or filing.verdicts[0]
+    submission, verdict = filing.submission, overall(filing.verdicts)
+    sub_indication = verdict.sub_indication.value if verdict and verdict.sub_indication else None
+    is_half = submission.about is not None and submission.about.purpose == HALF
     payload = Receipt(
         receipt=number,
-        dossier=dossier,
+        dossier=submission.about.dossier if submission.about and is_half else dossier,
         received_at=rfc3339(submission.received_at),
         sha256=submission.sha256.hex(),
         size_bytes=submission.size_bytes,
@@ -203,10 +238,10 @@ def receipt(
         batch=batch,
         follows=follows,
         submitter=submission.submitter,
-        signer=_signer(filing.verdicts[0], filing.tax_code),
-        verdict=verdict.indication.value,
-        sub_indication=verdict.sub_indication.value if verdict.sub_indication else None,
-        policy=verdict.policy,
+        signer=_signer(filing.verdicts[0], filing.tax_code) if filing.verdicts else None,
+        verdict=verdict.indication.value if verdict else NOT_JUDGED,
+        sub_indication=sub_indication if verdict else HANDWRITTEN,
+        policy=verdict.policy if verdict else "",
         schema_versions=filing.schema_versions,
         receiving_office=receiving_office,
         competent_office=filing.route.competent_office,
@@ -221,6 +256,9 @@ def receipt(
         registered_office=filing.route.registered[:WRITTEN_CHARACTERS_MAX],
         written_office=filing.route.original[:WRITTEN_CHARACTERS_MAX],
         place=filing.route.place,
+        half=_half(submission) if is_half or filing.comes_in_halves else UNSET,
+        record=dossier if is_half else UNSET,
+        paper=_paper(submission.paper) if submission.paper else UNSET,
     )
     return seal_jws(seal, msgspec.json.encode(payload), RECEIPT_TYPE)
 
@@ -312,6 +350,25 @@ def handover(
         log_by=_log_by(log, taken_at),
     )
     return seal_jws(seal, msgspec.json.encode(payload), HANDOVER_TYPE)
+
+
+def _half(submission: Submission) -> str:
+    return "paper" if submission.channel == POST else "electronic"
+
+
+def _paper(told: PaperTold) -> PaperNamed:
+    return PaperNamed(
+        item=told.item,
+        time_of_receipt=rfc3339(told.time_of_receipt),
+        posted_at=rfc3339(told.posted_at) if told.posted_at else None,
+        arrived_at=rfc3339(told.arrived_at),
+        opened_at=rfc3339(told.opened_at),
+        basis=told.basis,
+        rules=told.rules,
+        office=told.office,
+        pages=told.pages,
+        scans_sha256=told.scans_sha256,
+    )
 
 
 def _log_by(log: str, said_at: datetime) -> str | None:

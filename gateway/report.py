@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.attached import Paper
+from gateway.postal.paper_told import HANDWRITTEN, NOT_JUDGED
 from schemas.findings import Finding
 from signing.certificate import SigningCertificate, read_certificate
 from signing.indication import (
@@ -111,11 +112,12 @@ class SignatureShown(Struct, frozen=True, kw_only=True):
 
 
 class VerdictShown(Struct, frozen=True, kw_only=True):
-    """The dossier's verdict as a whole, and each signature's."""
+    """The dossier's verdict as a whole, and each signature's. By hand it is NOT_JUDGED, as `message` says."""
 
     indication: str
     sub_indication: str | None
     signatures: tuple[SignatureShown, ...]
+    message: str = ""
 
 
 class PaperSignatureShown(Struct, frozen=True, kw_only=True):
@@ -258,6 +260,12 @@ def shown_findings(findings: Sequence[Finding], language: Language) -> list[Find
         )
         for f in findings
     ]
+
+
+def by_hand(language: Language) -> VerdictShown:
+    """What is said of signatures on paper."""
+    said = "Chữ ký tay, không xét." if language == "vi" else "Handwritten signature, not judged."
+    return VerdictShown(indication=NOT_JUDGED, sub_indication=HANDWRITTEN, signatures=(), message=said)
 
 
 def shown_verdict(report: Report, language: Language) -> VerdictShown | None:

@@ -17,10 +17,12 @@ from gateway.belonging import not_your_unit
 from gateway.clock import VIETNAM, from_us, to_us
 from gateway.judge import Filing, Refusal, refused_instead
 from gateway.offering import offered, renewed
+from gateway.postal import filed as paper
+from gateway.postal import halves as halves_of
 from gateway.report import keep_report, report_of
 from gateway.supplements import joined
 from gateway.trust_kept import for_trust, keep_trust
-from storage import journal, pending, pieces, proofs, work
+from storage import halves, journal, pending, pieces, proofs, work
 from storage.vault import Entry
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class _Ledger(Struct, frozen=True):
     leaves: list[journal.LogEntry] = []
     works: list[work.Work] = []
     waiting: list[pending.Pending] = []
+    awaited: list[halves.Half] = []
+    papers: list[tuple[journal.Dossier, Filing]] = []
     kept: dict[str, proofs.Proof] = {}
     signed: list[proofs.Signed] = []
 
@@ -164,6 +168,9 @@ class _Round:
         pieces.enter(self.tx, ledger.pieces)
         work.offer(self.tx, ledger.works)
         pending.add(self.tx, ledger.waiting)
+        halves.expect(self.tx, ledger.awaited)
+        for filed, filing in ledger.papers:
+            paper.entered(self.tx, filed, filing)
         keep_trust(self.tx, ledger.kept, ledger.signed, max((one.received_at_us for one in ledger.dossiers), default=0))
         for dossier in ledger.dossiers:
             if dossier.about is not None and dossier.state == states.State.ACCEPTED.value:
@@ -274,14 +281,18 @@ class _Round:
             purpose=about.purpose if about else "",
             about=about.dossier if about else None,
         )
+        more = {"follows": follows, "purpose": dossier.purpose, "about": dossier.about}
+        self._event(dossier, fact, seq, {"receipt": number} | {name: said for name, said in more.items() if said})
+        if filing.comes_in_halves and not filing.waits:
+            dossier = self._first_half(dossier, submission)
+        if submission.paper is not None or submission.half_of:
+            self.ledger.papers.append((dossier, filing))
         self.ledger.dossiers.append(dossier)
         if kept.pieces is not None:
             self.ledger.pieces.extend(kept.pieces.rows(dossier_id))
         self.ledger.parts.extend(
             journal.Part(dossier=dossier_id, **msgspec.structs.asdict(part)) for part in filing.parts
         )
-        more = {"follows": follows, "purpose": dossier.purpose, "about": dossier.about}
-        self._event(dossier, fact, seq, {"receipt": number} | {name: said for name, said in more.items() if said})
         self.ledger.leaves.append(journal.LogEntry(seq, ids.leaf(statement)))
         for_trust(filing.verdicts, dossier, self.stores.proofs_kept, self.ledger.kept, self.ledger.signed)
         if filing.waits:
@@ -292,6 +303,16 @@ class _Round:
             self.ledger.works.append(offered(dossier, seq, dossier.received_at_us))
             self.ledger.events.extend(renewed(self.tx, self.turn, dossier, filing, dossier.received_at_us))
         return dossier
+
+    def _first_half(self, dossier: journal.Dossier, submission: Submission) -> journal.Dossier:
+        """Its other half is awaited from now on."""
+        at = submission.paper.time_of_receipt if submission.paper else submission.received_at
+        begun, said, half = halves_of.begun(
+            self.turn, dossier, self.tables.post.hybrid, submission.received_at, received_at=at
+        )
+        self.ledger.events.append(said)
+        self.ledger.awaited.append(half)
+        return begun
 
     def _batch(self, filing: Filing) -> tuple[int, str | None]:
         """The batch (đợt): asked for, else the next; and the dossier that already stands under it, if any."""

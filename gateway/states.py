@@ -40,7 +40,8 @@ TRANSITIONS: dict[str, tuple[frozenset[State | None], State]] = {
     "refused": (frozenset({None, State.PENDING}), State.REFUSED),
     "received-pending": (frozenset({None}), State.PENDING),
     "acknowledged": (frozenset({State.ACCEPTED, State.AWAITING_PAPER}), State.ACKNOWLEDGED),
-    "paper-awaited": (frozenset({State.ACCEPTED, State.ACKNOWLEDGED}), State.AWAITING_PAPER),
+    # Its paper half is to come; the office has it all the same.
+    "paper-awaited": (frozenset({State.ACCEPTED}), State.AWAITING_PAPER),
     "work-started": (frozenset({State.ACKNOWLEDGED, State.AWAITING_PAPER, State.SUPPLEMENT_REQUESTED}), State.IN_WORK),
     "supplement-requested": (frozenset({State.ACKNOWLEDGED, State.IN_WORK}), State.SUPPLEMENT_REQUESTED),
     "stopped": (
@@ -66,6 +67,8 @@ TRANSITIONS: dict[str, tuple[frozenset[State | None], State]] = {
     ),
     "finished": (frozenset({State.ACKNOWLEDGED, State.IN_WORK}), State.FINISHED),
     "returned": (frozenset({State.FINISHED}), State.RETURNED),
+    # The other half of a dossier that comes in two has come, before its office took the first.
+    "half-received": (frozenset({State.AWAITING_PAPER}), State.ACCEPTED),
     # What the employer sent was asked for: the clock runs again.
     "supplement-received": (frozenset({State.SUPPLEMENT_REQUESTED}), State.IN_WORK),
     # Offered to another office, which has not taken it yet.
@@ -103,7 +106,18 @@ STEADY = frozenset(
         "re-appointed",
         # The employer sent something unasked, or too late to change anything.
         "supplement-added",
+        # Its other half came when the office had begun; or its electronic half is the one that is awaited.
+        "half-added",
+        "electronic-awaited",
+        # A page was bound to another dossier than before.
+        "pages-rebound",
         "withdrawal-late",
+        # The carrier says that the item with its results and originals was delivered; or that it was not.
+        "result-delivered",
+        "result-undelivered",
+        # It may be one case with another filing; a person decided whether it is.
+        "case-noticed",
+        "case-decided",
         # The clock spoke.
         "due-soon",
         "due-now",

@@ -1,4 +1,4 @@
-"""What an employer sends about a dossier: a supplement, or its withdrawal; signed bytes, through the same line.
+"""What an employer sends about a dossier: a supplement, its other half, or its withdrawal; through the same line.
 
 Each is received like a dossier: judged, kept, receipted, logged, and offered to the office that has the dossier. In the
 same transaction the dossier it is about learns of it: the clock runs again from the moment of its receipt, or the
@@ -13,13 +13,14 @@ from msgspec import structs
 
 from gateway import course as courses_of
 from gateway import events, office_statement, states
-from gateway.about import SUPPLEMENT, About, NotOpen, about_of
+from gateway.about import HALF, About, NotOpen, about_of
 from gateway.clock import from_us, rfc3339, to_us
 from gateway.desk import DEAD_RULE
+from gateway.postal import halves as halves_of
 from gateway.report_rules import NATIONAL
 from gateway.states import IllegalTransition, State
 from schemas.withdrawal import WITHDRAWAL
-from storage import alarms, courses, followers, journal, pending, work
+from storage import alarms, courses, followers, halves, journal, pending, work
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -56,7 +57,7 @@ def about(tx: sa.Connection, dossier_id: str, purpose: str, caller: Caller, on: 
         raise NotThere(dossier_id)
     if found.purpose:
         raise NotOpen(found.state)
-    return about_of(purpose, found, closed=State(found.state) not in (OPEN if purpose == SUPPLEMENT else _WITHDRAWABLE))
+    return about_of(purpose, found, closed=State(found.state) not in (_WITHDRAWABLE if purpose == WITHDRAWAL else OPEN))
 
 
 def joined(tx: sa.Connection, turn: journal.Turn, stores: Stores, tables: Tables, one: Dossier, now: datetime) -> None:
@@ -68,7 +69,9 @@ def joined(tx: sa.Connection, turn: journal.Turn, stores: Stores, tables: Tables
     if one.competent_office != main.competent_office:
         # It was passed on between the judgement and now, or while this one waited to be judged.
         _follow(tx, turn, one, main, now)
-    name, moved = _told(main, course, one, tables)
+    name, moved = (
+        _half_joined(tx, main, course, one, tables) if one.purpose == HALF else _told(main, course, one, tables)
+    )
     state = states.after(State(main.state), name)
     seq = turn.head + 1
     due_us = courses_of.due_in_force_us(moved)
@@ -77,7 +80,7 @@ def joined(tx: sa.Connection, turn: journal.Turn, stores: Stores, tables: Tables
         "sent": one.id,
         "receipt": one.statement_number,
     }
-    if name == "supplement-received" and due_us is not None:
+    if name in ("supplement-received", "half-received", "half-added") and due_us is not None:
         detail["due_at"] = rfc3339(from_us(due_us))
     journal.record(
         tx,
@@ -109,6 +112,17 @@ def joined(tx: sa.Connection, turn: journal.Turn, stores: Stores, tables: Tables
         about_receipt=one.statement_number,
     )
     office_statement.state_it(tx, stores, main, said, seq, now)
+
+
+def _half_joined(tx: sa.Connection, main: Dossier, course: Course, one: Dossier, tables: Tables) -> tuple[str, Course]:
+    """The dossier has both its halves: the fact, and the course with a clock that runs."""
+    one_at_us = courses_of.clock_start_us(courses.find(tx, one.id), one)
+    name, moved, half = halves_of.joined(main, course, one, one_at_us, tables)
+    halves.came(tx, half)
+    alarms.close(tx, halves_of.MISSING_RULE, main.id, one.submitter, one.received_at_us)
+    if moved.due_at_us != course.due_at_us:
+        work.promise(tx, main.id, moved.due_at_us)
+    return name, moved
 
 
 def _told(main: Dossier, course: Course, one: Dossier, tables: Tables) -> tuple[str, Course]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from gateway.clock import for_people
 from gateway.erasure import Tombstone
 from gateway.office_statement import Reported
-from gateway.receipt import Handover, Judgement, Notice, Receipt
+from gateway.receipt import Handover, Judgement, Notice, Receipt, kept_as
 from gateway.verify_log import Proved, announced, is_origin_file, prove, stamped, stamped_words
 from gateway.verify_statement import Statement, Untrue, check_period, fact_of, open_statement
 from signing.asic import AsicContainer, open_container
@@ -272,7 +272,7 @@ class BundleVerification:
         numbers = [one.seq for one in events]
         if not events or numbers != sorted(set(numbers)):
             raise at("Các sự kiện không theo thứ tự.", "The events are not in order.")
-        if any(one.dossier != self._base.dossier for one in events):
+        if any(one.dossier != kept_as(self._base) for one in events):
             raise at("Có sự kiện của hồ sơ khác.", "There are events of another dossier.")
         if events[0].at != self._base.received_at:
             raise at("Sự kiện đầu khác lúc nhận.", "The first event is not at the time of receipt.")
@@ -289,7 +289,7 @@ class BundleVerification:
                 named, digest = said.receipt, said.receipt_sha256
             case _:
                 return False
-        return (named, digest, said.dossier, said.sha256) == (self._number, self._record, base.dossier, base.sha256)
+        return (named, digest, said.dossier, said.sha256) == (self._number, self._record, kept_as(base), base.sha256)
 
     def _log(self) -> tuple[str, str]:
         """(6) Every statement is in a log that the gateway announced."""

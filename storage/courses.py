@@ -26,6 +26,7 @@ class Course(Struct, frozen=True, kw_only=True):
     due date now, with all pauses that have ended; `appointed_at_us` the new date that an apology named. While a
     supplement is awaited, `paused_since_us` says since when. `supplements` counts how often one was asked for.
     `finished_at_us` is the last time that a result was reported, `ended_at_us` when nobody works on it any more.
+    `starts_at_us` is when the clock started, where that was not the receipt (a half that came later).
     `warned` is the last warning about the due date: '', 'due-soon', 'due-now' or 'overdue'.
     """
 
@@ -49,6 +50,7 @@ class Course(Struct, frozen=True, kw_only=True):
     national_code: str = ""
     bhxh_number: str = ""
     warned: str = ""
+    starts_at_us: int | None = None
 
 
 _FIELDS = Course.__struct_fields__

@@ -245,10 +245,16 @@ _MOVE = sa.text(
     "UPDATE work SET state = 'offered', office = :office, offered_seq = :seq, offered_at_us = :at, due_at_us = :due,"
     " attempt = 0, lease = NULL, holder = NULL, lease_until_us = NULL WHERE dossier = :dossier"
 )
+_PROMISE = sa.text("UPDATE work SET due_at_us = :due_at_us WHERE dossier = :dossier")
 _LISTED = sa.text(
     f"SELECT {_COLUMNS} FROM work WHERE office = :office AND state <> 'done' AND state IN :states"  # noqa: S608 - names are ours
     " AND offered_seq > :after ORDER BY offered_seq LIMIT :most"
 ).bindparams(sa.bindparam("states", expanding=True))
+
+
+def promise(tx: sa.Connection, dossier: str, due_at_us: int | None) -> None:
+    """The work is due then, from now on."""
+    tx.execute(_PROMISE, {"dossier": dossier, "due_at_us": due_at_us})
 
 
 def move(tx: sa.Connection, dossier: str, office: str, *, seq: int, at_us: int, due_at_us: int | None) -> None:

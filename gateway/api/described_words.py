@@ -17,6 +17,13 @@ PARAMETERS: dict[str, Json] = {
         "description": "đợt trong kỳ; không ghi thì cổng cấp đợt tiếp theo của đơn vị, thủ tục và kỳ, và cho biết · "
         "which filing of the period this is; absent, the next in unit, procedure and period is given and told",
     },
+    "half_of": {
+        "name": "half_of",
+        "in": "query",
+        "schema": {"type": "string", "pattern": "^d-[a-z2-7]{26}$"},
+        "description": "mã hồ sơ giấy (đã báo trước hoặc đã đến) mà đây là nửa điện tử · the paper dossier, announced "
+        "or come, whose electronic half this is",
+    },
     "Content-Digest": {
         "name": "Content-Digest",
         "in": "header",

@@ -12,6 +12,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from gateway.api import views
 from gateway.api.caller import require, scope_of, visible
 from gateway.api.content import Outgoing
+from gateway.api.halves_shown import halves_shown
 from gateway.api.problems import Refused
 from gateway.api.submit import check, checked, submit
 from gateway.callers import Caller
@@ -108,7 +109,7 @@ async def show_dossier(
         with house.database.read() as tx:
             found = _found(journal.dossier(tx, dossier, scope))
             parts = journal.parts(tx, found.id)
-            return views.dossier_shown(found, parts, language, courses.find(tx, found.id))
+            return views.dossier_shown(found, parts, language, courses.find(tx, found.id), halves_shown(tx, found))
 
     return await house.run(look)
 

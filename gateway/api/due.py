@@ -10,7 +10,7 @@ from gateway.callers import Caller
 from gateway.clock import VIETNAM
 from gateway.due_shown import DueShown, due_shown, is_open
 from gateway.house import House
-from storage import courses, journal
+from storage import courses, halves, journal
 
 
 @get("/v1/dossiers/{dossier:str}/due", summary="When a dossier is due")
@@ -25,13 +25,14 @@ async def show_due(dossier: FromPath[str], house: NamedDependency[House], caller
         with house.database.read() as tx:
             found = journal.dossier(tx, dossier, scope)
             course = courses.find(tx, dossier) if found else None
+            two = halves.of(tx, dossier)
         if found is None:
             raise Refused("not-found")
         durations = None
         if is_open(found):
             office = course.office if course else found.competent_office
             durations = house.estimates.of(office, found.procedure, tables.calendar, now)
-        return due_shown(found, course, tables, durations, now)
+        return due_shown(found, course, tables, durations, now, two)
 
     return await house.run_apart(look)
 

@@ -19,10 +19,11 @@ from gateway.api import views
 from gateway.api.body import Body, Spool, check_declared, read_body
 from gateway.api.caller import allowance_headers, identify, language_of, require
 from gateway.api.problems import Answer, Refused, RefusedDossier, answer_of, answer_with, problem_of
-from gateway.api.submit_upload import names_upload, submit_upload
-from gateway.clock import from_us, rfc3339
+from gateway.api.submit_upload import Asked, names_upload, submit_upload
+from gateway.clock import VIETNAM, from_us, rfc3339
 from gateway.faults import log_fault
 from gateway.judge import ASIC_E, Filing, Spooled, Submission
+from gateway.postal.other_half import other_half
 from gateway.report import (
     FindingShown,
     PaperShown,
@@ -72,12 +73,14 @@ async def submit(
         authorization = _text(headers.get(b"authorization"))
         caller, allowance = await identify(house, authorization, "business", house.clock.now())
         require(caller, "employer", "ivan")
-        batch = _batch(scope["query_string"])
+        asked = _asked(scope["query_string"])
         about = await sent_about(caller) if sent_about else None
+        if asked.half_of:
+            about, asked = await _of_other_half(house, asked, caller)
         if names_upload(headers):
-            settled = await submit_upload(house, caller, headers, receive, batch, about)
+            settled = await submit_upload(house, caller, headers, receive, asked, about)
         else:
-            settled = await _receive(house, caller, headers, receive, batch, about)
+            settled = await _receive(house, caller, headers, receive, asked, about)
         _check_about(about, settled)
         answer = _answer(settled, language, correlation)
         answer.headers.extend(allowance_headers(allowance))
@@ -104,7 +107,7 @@ async def _receive(
     caller: Caller,
     headers: Mapping[bytes, bytes],
     receive: Callable[[], Awaitable[Any]],
-    batch: int | None,
+    asked: Asked,
     about: About | None,
 ) -> Settled:
     """The dossier is the body."""
@@ -120,7 +123,8 @@ async def _receive(
                 sha256=body.sha256,
                 submitter=caller.client,
                 received_at=received_at,
-                batch=batch,
+                batch=asked.batch,
+                half_of=asked.half_of,
                 media_type=media_type_of(headers),
                 about=about,
             )
@@ -176,13 +180,28 @@ def _refused(settled: Settled, language: Language, correlation: str) -> Answer:
     return answer_with(problem, language)
 
 
-def _batch(query: bytes) -> int | None:
-    asked = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("batch") if query else None
-    if asked is None:
-        return None
-    if len(asked) != 1 or not _BATCH.fullmatch(asked[0]):
+def _asked(query: bytes) -> Asked:
+    if not query:
+        return Asked()
+    said = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    batch, half_of = said.get("batch"), said.get("half_of")
+    if batch is not None and (len(batch) != 1 or not _BATCH.fullmatch(batch[0])):
         raise Refused("bad-request", "batch: 1…9999.")
-    return int(asked[0])
+    if half_of is not None and (len(half_of) != 1 or not half_of[0]):
+        raise Refused("bad-request", "half_of: d-….")
+    return Asked(batch=int(batch[0]) if batch else None, half_of=half_of[0] if half_of else "")
+
+
+async def _of_other_half(house: House, asked: Asked, caller: Caller) -> tuple[About | None, Asked]:
+    """The dossier whose electronic half this is; or, before its paper has come, the announcement that it belongs to."""
+    on = house.clock.now().astimezone(VIETNAM).date()
+
+    def look() -> About | str:
+        with house.database.read() as tx:
+            return other_half(tx, asked.half_of, caller, on)
+
+    found = await house.run(look)
+    return (None, asked) if isinstance(found, str) else (found, Asked(batch=asked.batch))
 
 
 def _text(value: bytes | None) -> str | None:

@@ -32,6 +32,13 @@ XML = "application/xml"
 _ZIP = b"PK\x03\x04"
 
 
+class Asked(Struct, frozen=True, kw_only=True):
+    """What is asked beside the dossier itself: which filing of the period it is, and whose electronic half."""
+
+    batch: int | None = None
+    half_of: str = ""
+
+
 class UploadNamed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which upload is the dossier, and which filing of the period it is, as `?batch=` says it elsewhere."""
 
@@ -49,7 +56,7 @@ async def submit_upload(
     caller: Caller,
     headers: Mapping[bytes, bytes],
     receive: Callable[[], Awaitable[Any]],
-    batch: int | None,
+    asked: Asked,
     about: About | None = None,
 ) -> Settled:
     """The same line as for a dossier that came in one piece, and the same answers; received, the upload's file goes.
@@ -75,13 +82,15 @@ async def submit_upload(
         return await _earlier(house, caller, upload.sha256, now)
     taken = await house.run(house.uploads.take, named.upload, caller.client, now)
     try:
-        return await _receive(house, caller, taken, named.batch or batch, now, about)
+        return await _receive(
+            house, caller, taken, structs.replace(asked, batch=named.batch or asked.batch), now, about
+        )
     finally:
         taken.close()
 
 
 async def _receive(
-    house: House, caller: Caller, taken: Taken, batch: int | None, now: datetime, about: About | None
+    house: House, caller: Caller, taken: Taken, asked: Asked, now: datetime, about: About | None
 ) -> Settled:
     # Gigabytes may take a while, in which nobody else shall want for a thread.
     sha256 = await asyncio.to_thread(taken.sha256)
@@ -98,7 +107,8 @@ async def _receive(
             sha256=sha256,
             submitter=caller.client,
             received_at=now,
-            batch=batch,
+            batch=asked.batch,
+            half_of=asked.half_of,
             media_type=media_type,
             about=about,
         )

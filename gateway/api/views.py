@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from gateway.about import HALF
+from gateway.api.halves_shown import HalfShown
 from gateway.attached import scan_state
 from gateway.clock import from_us, rfc3339
 from gateway.course import due_in_force_us
+from gateway.postal.came import came_by_post
+from gateway.postal.paper_told import POST
+from gateway.receipt import PaperNamed
 from gateway.report import (
     FindingShown,
     Language,
     PaperShown,
     VerdictShown,
+    by_hand,
     read_report,
     shown_findings,
     shown_papers,
@@ -93,6 +99,8 @@ class DossierShown(Struct, frozen=True, kw_only=True):
     parts: list[PartShown]
     papers: list[PaperShown]
     findings: list[FindingShown]
+    came_by_post: PaperNamed | None
+    halves: list[HalfShown]
 
 
 class DossierLine(Struct, frozen=True, kw_only=True):
@@ -156,7 +164,10 @@ class WorkShown(Struct, frozen=True, kw_only=True):
     papers_scanned: str
     unit: str
     period: str
-    # "" for a filing; "supplement" or "withdrawal" for what was sent about the dossier `about`.
+    # "api" or "post"; "paper" or "electronic" while that half of it has not come; and "" for a filing, or "supplement",
+    # "half" or "withdrawal" for what was sent about the dossier `about`.
+    channel: str
+    awaits: str
     purpose: str
     about: str | None
     # Whether the procedure is simple and every check below was made and passed: nothing is left to be looked at.
@@ -208,7 +219,8 @@ def received(dossier: journal.Dossier) -> bytes:
     """The answer to an accepted dossier, from what was kept."""
     return msgspec.json.encode(
         Received(
-            dossier=dossier.id,
+            # Both halves of a dossier are known by one name.
+            dossier=dossier.about if dossier.purpose == HALF and dossier.about else dossier.id,
             receipt_number=dossier.statement_number,
             state=dossier.state,
             received_at=_time(dossier.received_at_us),
@@ -226,7 +238,11 @@ def received(dossier: journal.Dossier) -> bytes:
 
 
 def dossier_shown(
-    dossier: journal.Dossier, parts: Sequence[journal.Part], language: Language, course: Course | None = None
+    dossier: journal.Dossier,
+    parts: Sequence[journal.Part],
+    language: Language,
+    course: Course | None = None,
+    halves: Sequence[HalfShown] = (),
 ) -> DossierShown:
     """A dossier with its parts and report; `due_at` is the date in force, if its office has gone on with it."""
     due_us = dossier.due_at_us if course is None else due_in_force_us(course)
@@ -255,7 +271,7 @@ def dossier_shown(
         submitter=dossier.submitter,
         purpose=dossier.purpose,
         about=dossier.about,
-        verdict=shown_verdict(report, language),
+        verdict=by_hand(language) if dossier.channel == POST else shown_verdict(report, language),
         parts=[
             PartShown(
                 number=part.number,
@@ -269,6 +285,8 @@ def dossier_shown(
         ],
         papers=shown_papers(report.papers, language),
         findings=shown_findings(report.findings, language),
+        came_by_post=came_by_post(dossier),
+        halves=list(halves),
     )
 
 
@@ -331,9 +349,13 @@ def work_shown(leased: Leased, procedure: Procedure | None) -> WorkShown:
         papers_scanned=scan_state(report.papers),
         unit=dossier.unit,
         period=dossier.period,
+        channel=dossier.channel,
+        awaits=leased.awaits,
         purpose=dossier.purpose,
         about=dossier.about,
-        straight_through=straight is not None and is_straight_through(straight, report, has_references=leased.refers),
+        straight_through=straight is not None
+        and not leased.awaits
+        and is_straight_through(straight, report, has_references=leased.refers),
         checks=checks_made(report),
     )
 

@@ -33,6 +33,11 @@ class Hybrid(Struct, frozen=True, forbid_unknown_fields=True):
     half_days_max: int
 
 
+def starts_with(rules: Hybrid, half: Literal["electronic", "paper"]) -> bool:
+    """Whether the clock starts when that half is the first to come."""
+    return rules.clock in (half, "first")
+
+
 class Waits(Struct, frozen=True, forbid_unknown_fields=True):
     """After how many working days something is told of."""
 
@@ -44,6 +49,8 @@ class Waits(Struct, frozen=True, forbid_unknown_fields=True):
     page_days_max: int
     form_05_days_max: int
     original_days_max: int
+    # Days of the calendar: what was announced so long ago and never posted is ended, and its content forgotten.
+    announcement_days_max: int
 
 
 class Certainty(Struct, frozen=True, forbid_unknown_fields=True):

@@ -299,17 +299,17 @@ class Verification:
     def statements(self) -> str:
         """(5) What was said later names the receipt; the events agree with all statements."""
         self.what = "events.json"
-        events = json.loads(self.held["events.json"])["events"]
+        events, kept_as = json.loads(self.held["events.json"])["events"], self.base.get("record", self.base["dossier"])
         told = {(one["type"], one["at"]) for one in events}
         must([one["seq"] for one in events] == sorted({one["seq"] for one in events}), "sai thứ tự · are not in order")
-        must({one["dossier"] for one in events} == {self.base["dossier"]}, "của hồ sơ khác · are of another dossier")
+        must({one["dossier"] for one in events} == {kept_as}, "của hồ sơ khác · are of another dossier")
         must(events[0]["at"] == self.base["received_at"], "khác lúc nhận · do not begin with the receipt")
         held = {self.digests[one].hex() for one in self.files if one.startswith("results/")}
         for name in self.names:
             said, kind = self.open(name), _kind_of(name)
             digest = said.get("receipt_sha256") or said.get("statement_sha256") or self.record
             named = [said.get("receipt", self.number), digest, said["dossier"], said["sha256"]]
-            meant = [self.number, self.record, self.base["dossier"], self.base["sha256"]]
+            meant = [self.number, self.record, kept_as, self.base["sha256"]]
             must(named == meant, "là của hồ sơ khác · is of another dossier")
             results = {one["sha256"] for one in said.get("results", ())}
             must(self.erased or results <= held, "nêu kết quả không có ở đây · names a result that is not here")

@@ -114,8 +114,8 @@ class Month:
             reports.report(self.house.stores, self.house.tables, dossier.id, office, said, self.now)
 
     def await_paper(self, choice: int) -> None:
-        """No line does so yet, and the ledger knows it already."""
-        found = self.rows("SELECT id FROM dossier WHERE state = 'acknowledged' AND purpose = '' ORDER BY seq")
+        """One half of it is accepted, the other is awaited."""
+        found = self.rows("SELECT id FROM dossier WHERE state = 'accepted' AND purpose = '' ORDER BY seq")
         if found:
             dossier = self.dossier(found[choice % len(found)])
             with self.house.database.begin() as tx:
@@ -138,7 +138,7 @@ class Month:
         """A supplement or a withdrawal, judged at once or later."""
         found = self.rows("SELECT id FROM dossier WHERE purpose = '' AND state <> 'refused' ORDER BY seq")
         if found:
-            about = about_of(("supplement", "withdrawal")[choice % 2], self.dossier(found[choice % len(found)]))
+            about = about_of(("supplement", "withdrawal", "half")[choice % 3], self.dossier(found[choice % len(found)]))
             filing = self.filings.filing(self.made, waits=choice % 5 == 0)
             submission = msgspec.structs.replace(filing.submission, about=about)
             route = msgspec.structs.replace(filing.route, competent_office=about.office)

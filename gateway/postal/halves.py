@@ -1,0 +1,83 @@
+"""A dossier in two halves: one by wire, one on paper, on different days, and one dossier with one clock.
+
+The half that comes first is the dossier. It goes to its office at once, marked; which of the two starts the clock is a
+rule. The other half is received like a supplement: kept, receipted, logged and offered by itself, for the same dossier.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from msgspec import structs
+
+from gateway.clock import from_us, to_us
+from gateway.course import procedure_of
+from gateway.deadlines import OutsideCalendar, due
+from gateway.events import fact
+from gateway.postal.paper_told import POST
+from gateway.states import State, after
+from storage.halves import Half
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from gateway.judge import Tables
+    from gateway.postal.rules import Hybrid
+    from storage import journal
+    from storage.courses import Course
+    from storage.journal import Dossier
+
+MISSING_RULE: Final = "post-half-missing"
+PAPER: Final = "paper"
+ELECTRONIC: Final = "electronic"
+
+
+def begun(
+    turn: journal.Turn, dossier: Dossier, rules: Hybrid, now: datetime, received_at: datetime
+) -> tuple[Dossier, journal.Event, Half]:
+    """The first half is accepted: how the dossier stands then, the fact that says so, and what is awaited."""
+    awaited = ELECTRONIC if dossier.channel == POST else PAPER
+    said = fact(turn, dossier, f"{awaited}-awaited", "gateway", now, {"clock": rules.clock})
+    half = Half(
+        dossier=dossier.id,
+        kind=awaited,
+        awaited_since_us=to_us(received_at),
+        alarm_at_us=to_us(received_at + timedelta(days=rules.half_days_max)),
+    )
+    return structs.replace(dossier, state=after(State(dossier.state), said.type).value), said, half
+
+
+def joined(main: Dossier, course: Course, one: Dossier, one_at_us: int, tables: Tables) -> tuple[str, Course, Half]:
+    """The other half `one` is accepted, received at `one_at_us`: the fact that it is to the dossier, the course
+    afterwards, and what came.
+    """
+    kind = PAPER if one.channel == POST else ELECTRONIC
+    main_at_us = main.received_at_us if course.starts_at_us is None else course.starts_at_us
+    half = Half(
+        dossier=main.id,
+        kind=kind,
+        awaited_since_us=main_at_us,
+        alarm_at_us=one_at_us,
+        came=one.id,
+        came_at_us=one_at_us,
+    )
+    name = "half-received" if main.state == State.AWAITING_PAPER.value else "half-added"
+    if course.due_at_us is not None:
+        return name, course, half
+    at = {kind: one_at_us, (ELECTRONIC if kind == PAPER else PAPER): main_at_us}
+    start_us = at.get(tables.post.hybrid.clock) or (max if tables.post.hybrid.clock == "later" else min)(at.values())
+    return name, _started(main, course, start_us, tables), half
+
+
+def _started(main: Dossier, course: Course, start_us: int, tables: Tables) -> Course:
+    """The course once the clock has started; as it was, where the procedure has no limit or the calendar ends."""
+    procedure = procedure_of(main, tables)
+    if procedure is None or procedure.time_limit_working_days is None:
+        return course
+    pauses = [(from_us(start), from_us(end)) for start, end in course.pauses]
+    try:
+        found = due(from_us(start_us), procedure.time_limit_working_days, tables.calendar, pauses)
+    except OutsideCalendar:
+        return course
+    return structs.replace(course, starts_at_us=start_us, due_at_us=to_us(found.due_at), calendar=found.calendar)
