@@ -13,6 +13,8 @@ from gateway.contents import ContentErased
 from gateway.deadlines import OutsideCalendar, due
 from gateway.log_proofs import proof_text, proofs_of
 from gateway.papers import read
+from gateway.postal.came import time_of_receipt
+from gateway.postal.filed import CUSTODY, SCANS
 from gateway.receipt import JUDGEMENT_TYPE, NOTICE_TYPE, ORIGIN_TYPE, RECEIPT_TYPE
 from gateway.report import read_report
 from gateway.validation import NothingJudged, NotKept, validation_of
@@ -30,11 +32,13 @@ if TYPE_CHECKING:
     from storage.database import Database
     from storage.journal import Dossier
 
+_ASIC: Final = "application/vnd.etsi.asic-e+zip"
 RECEIVED_XML: Final = "received/dossier.xml"
 RECEIVED_ASIC: Final = "received/dossier.asice"
+# The paper half of an electronic dossier has no data of its own: what was announced of it.
+_RECEIVED: Final = {_ASIC: RECEIVED_ASIC, "application/json": "received/announced.json"}
 KEYS: Final = "keys.jwks"
 EVENTS: Final = "events.json"
-_ASIC: Final = "application/vnd.etsi.asic-e+zip"
 _ENDINGS: Final = {"certificate": "cer", "crl": "crl", "ocsp": "ocsp", "timestamp": "tst"}
 _RESULT_ENDINGS: Final = {"application/pdf": "pdf", "application/xml": "xml", _ASIC: "asice"}
 _STEMS: Final = {RECEIPT_TYPE: "receipt", NOTICE_TYPE: "notice", JUDGEMENT_TYPE: "judgement"}
@@ -100,7 +104,7 @@ def received_name(dossier: Dossier) -> str | None:
     """Where the received bytes stand in the bundle; None when there are none: refused at once, or erased."""
     if dossier.pack is None or dossier.wrapped_key is None:
         return None
-    return RECEIVED_ASIC if dossier.media_type == _ASIC else RECEIVED_XML
+    return _RECEIVED.get(dossier.media_type, RECEIVED_XML)
 
 
 def gather(stores: Stores, tables: Tables, dossier: Dossier, now: datetime, *, reader: str | None = None) -> Gathered:
@@ -127,7 +131,7 @@ def gather(stores: Stores, tables: Tables, dossier: Dossier, now: datetime, *, r
         kept = (
             []
             if dossier.erased_at_us is not None
-            else [one for one in documents.of(tx, dossier.id) if one.kind == results.KIND]
+            else [one for one in documents.of(tx, dossier.id) if one.kind in (results.KIND, SCANS, CUSTODY)]
         )
     files |= _reports(database, tables, dossier) | told | _results(stores, kept)
     said = [name for name in files if name.endswith(".jws")]
@@ -138,8 +142,14 @@ def gather(stores: Stores, tables: Tables, dossier: Dossier, now: datetime, *, r
 
 
 def _results(stores: Stores, kept: list[documents.Document]) -> dict[str, bytes]:
-    """The files of the results, read from the vault."""
-    return {f"results/{one.number:03}.{_RESULT_ENDINGS.get(one.media_type, 'bin')}": read(stores, one) for one in kept}
+    """The files of the results, and those of a paper dossier's way, read from the vault."""
+    return {_name_of(one): read(stores, one) for one in kept}
+
+
+def _name_of(one: documents.Document) -> str:
+    if one.kind == results.KIND:
+        return f"results/{one.number:03}.{_RESULT_ENDINGS.get(one.media_type, 'bin')}"
+    return f"paper/{one.kind}-{one.number:03}.{'pdf' if one.kind == SCANS else 'json'}"
 
 
 def _first(dossier: Dossier) -> list[tuple[str, str]]:
@@ -226,7 +236,7 @@ def _due(tables: Tables, dossier: Dossier) -> DueNamed:
     versions = tables.catalogue.procedure_versions(dossier.procedure)
     procedure = next((one for one in versions if one.version == dossier.procedure_version), None)
     limit = procedure.time_limit_working_days if procedure else None
-    received_at = from_us(dossier.received_at_us)
+    received_at = time_of_receipt(dossier)
     due_at = None if dossier.due_at_us is None else from_us(dossier.due_at_us)
     steps: tuple[StepNamed, ...] = ()
     note = ("Thủ tục không có thời hạn giải quyết.", "The procedure has no time limit.")

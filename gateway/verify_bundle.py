@@ -14,7 +14,7 @@ from gateway.erasure import Tombstone
 from gateway.office_statement import Reported
 from gateway.receipt import Handover, Judgement, Notice, Receipt, kept_as
 from gateway.verify_log import Proved, announced, is_origin_file, prove, stamped, stamped_words
-from gateway.verify_statement import Statement, Untrue, check_period, fact_of, open_statement
+from gateway.verify_statement import SCANS_FILE, Statement, Untrue, check_period, check_scans, fact_of, open_statement
 from signing.asic import AsicContainer, open_container
 from signing.indication import Refusal
 from signing.jwks import JwksUnusable, PublishedKey, read_jwks
@@ -219,6 +219,7 @@ class BundleVerification:
                 step=RECEIVED,
                 what=what,
             )
+        check_scans(self._base, {name: self._digest(name) for name in self._names if name == SCANS_FILE}, RECEIVED)
         return (
             f"Nội dung đúng từng byte: {size_bytes} byte, SHA-256 {digest}.",
             f"The content is the receipt's, byte for byte: {size_bytes} bytes, SHA-256 {digest}.",

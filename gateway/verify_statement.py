@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET
 
 from gateway.clock import for_people
 from gateway.erasure import Tombstone
@@ -31,6 +32,8 @@ from signing.signer import from_base64url
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+# Where a bundle holds the scans that a paper dossier was filed with.
+SCANS_FILE = "paper/scans-001.pdf"
 Statement = Receipt | Notice | Judgement | Handover | Reported | Tombstone | OriginSaid
 KINDS: dict[str, type[Statement]] = {
     RECEIPT_TYPE: Receipt,
@@ -119,6 +122,15 @@ def sealed_at_of(said: Statement) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("its time has no zone")
     return instant
+
+
+def check_scans(said: Receipt, files: Mapping[str, bytes], step: int) -> None:
+    """Return when the scans of a paper dossier (their digests, by name) are those that its receipt names. Raises
+    `Untrue`.
+    """
+    wanted = said.paper.scans_sha256 if said.paper is not UNSET else ""
+    if wanted and files.get(SCANS_FILE, b"").hex() != wanted:
+        raise Untrue("Không phải bản quét của biên nhận.", "It is not what was scanned.", step=step, what=SCANS_FILE)
 
 
 def fact_of(said: Statement) -> tuple[str, str] | None:

@@ -21,7 +21,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from cryptography import x509
@@ -209,9 +209,8 @@ class Verification:
                 end, seen, self.sizes[one.filename] = end + 30 + length + size, seen | {folded}, size
                 with archive.open(one) as file:
                     self.held[one.filename] = file.read() if size <= HELD_BYTES_MAX else b""
-                with archive.open(one) as file:
-                    again: Any = file
-                    self.digests[one.filename] = hashlib.file_digest(again, "sha256").digest()
+                with cast("Any", archive.open(one)) as file:
+                    self.digests[one.filename] = hashlib.file_digest(file, "sha256").digest()
             self.what, size = "", end + 22 + sum(46 + len(one.encode()) for one in archive.namelist())
             must((archive.start_dir, Path(self.path).stat().st_size) == (end, size), "có byte thừa · has other bytes")
         inside = {one for one in self.digests if one.partition("/")[0].casefold() == "meta-inf"}
@@ -249,8 +248,7 @@ class Verification:
             sealed[uri] = un64(one[-1].text)
         must(is_ours, "không đúng dạng của cổng · is not of the gateway's form")
         own, named = sealed.pop(f"#{properties.get('Id')}"), un64(next(properties.iter(XADES + "CertDigest"))[1].text)
-        are_right = (own, named) == (_sha256(canonical(properties)), _sha256(der))
-        must(are_right, "thuộc tính bị sửa · its signed properties were changed")
+        must((own, named) == (_sha256(canonical(properties)), _sha256(der)), "thuộc tính bị sửa · properties changed")
         check(jwk, canonical(info), un64(value.text))
         for name in sorted({*sealed, *self.files}):
             self.what = name
@@ -294,6 +292,8 @@ class Verification:
         must(len(found) == 1, "thiếu, hoặc có hai · is missing, or there are two")
         is_same = (self.digests[found[0]].hex(), self.sizes[found[0]]) == (self.base["sha256"], self.base["size_bytes"])
         must(is_same, "không phải các byte mà biên nhận nêu · is not the bytes that the receipt names")
+        self.what, scans = "paper/scans-001.pdf", self.base.get("paper", {}).get("scans_sha256")
+        must(not scans or self.digests.get(self.what, b"").hex() == scans, "khác bản quét · is not what was scanned")
         return f"đúng từng byte đã nhận · the bytes received: {self.base['size_bytes']}, SHA-256 {self.base['sha256']}"
 
     def statements(self) -> str:
@@ -308,7 +308,7 @@ class Verification:
         for name in self.names:
             said, kind = self.open(name), _kind_of(name)
             digest = said.get("receipt_sha256") or said.get("statement_sha256") or self.record
-            named = [said.get("receipt", self.number), digest, said["dossier"], said["sha256"]]
+            named = [said.get("receipt", self.number), digest, said.get("record", said["dossier"]), said["sha256"]]
             meant = [self.number, self.record, kept_as, self.base["sha256"]]
             must(named == meant, "là của hồ sơ khác · is of another dossier")
             results = {one["sha256"] for one in said.get("results", ())}
@@ -322,8 +322,8 @@ class Verification:
     @cached_property
     def origins(self) -> dict[str, Json]:
         """The logs that the gateway announced under its seal, by their names."""
-        found = [self.open(one) for one in self.files if re.fullmatch(r"log/origin-\d+\.jws", one)]
-        return {said["origin"]: said for said in found}
+        is_origin = re.compile(r"log/origin-\d+\.jws").fullmatch
+        return {one["origin"]: one for one in map(self.open, filter(is_origin, self.files))}
 
     def proved(self, name: str) -> tuple[bool, datetime | None]:
         """Whether a statement was proved to be in the log, and when it was there at the latest, if that can be told."""
