@@ -43,7 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "seal": ("gateway.cli_seal", "khóa niêm phong biên nhận · the keys that seal receipts"),
     "log": ("gateway.cli_log", "nhật ký công khai · the transparency log"),
     "trust": ("gateway.cli_trust", "chứng thư số gốc được tin · trusted certificates"),
-    "due": ("gateway.cli_calendar", "tính hạn trả kết quả · work out a due date"),
+    "due": ("gateway.cli_due", "tính hạn trả kết quả · work out a due date"),
     "calendar": ("gateway.cli_calendar", "lịch làm việc, ngày nghỉ · working hours and days off"),
     "route": ("gateway.cli_route", "tìm cơ quan giải quyết · find the competent office"),
 }

@@ -1,9 +1,9 @@
-"""Commands about working time: the calendar's tables, and when a procedure's result is due."""
+"""Commands about working time: the calendar's tables."""
 
 from __future__ import annotations
 
 import argparse
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,6 @@ from gateway.cli_terms import (
     Commands,
     Parser,
     add_json,
-    an_instant,
     command,
     group,
     read_file,
@@ -27,23 +26,20 @@ from gateway.cli_terms import (
     whole,
     wrapped,
 )
-from gateway.clock import VIETNAM, SystemClock, rfc3339
-from gateway.deadlines import Calendar, OutsideCalendar, due
-from gateway.facts import open_catalogue
+from gateway.clock import VIETNAM, SystemClock
+from gateway.deadlines import Calendar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.calendar_change import Change
     from gateway.calendar_tables import Hours
-    from gateway.deadlines import Due
-    from schemas.procedure import Procedure
 
 _WEEKDAYS: Final = ("Hai", "Ba", "Tư", "Năm", "Sáu", "Bảy", "Chủ nhật")
 
 
 def declare(commands: Commands[Parser]) -> None:
-    """Declare `calendar show|import|check` and `due`."""
+    """Declare `calendar show|import|check`."""
     tables = group(
         commands,
         "calendar",
@@ -83,39 +79,6 @@ def declare(commands: Commands[Parser]) -> None:
         example="motcua calendar check",
     )
     add_json(look)
-    _declare_due(commands)
-
-
-def _declare_due(commands: Commands[Parser]) -> None:
-    appointed = command(
-        commands,
-        "due",
-        _due,
-        says="Tính ngày hẹn trả của một thủ tục, nói rõ từng bước.",
-        tells="Work out when a procedure's result is due, step by step.",
-        example="""
-            motcua due 600 --at '2026-04-27T16:45+07:00'
-            motcua due 600 --at '27/04/2026 16:45' --pause '28/04/2026 09:00' '05/05/2026 10:00'
-            motcua due 607 --at '27/04/2026 16:45' --verified
-        """,
-    )
-    appointed.add_argument("procedure", metavar="PROCEDURE", help="mã thủ tục · code of the procedure")
-    appointed.add_argument("--at", type=an_instant, metavar="TIME", help="lúc nhận (mặc định: bây giờ) · received at")
-    appointed.add_argument(
-        "--pause",
-        nargs=2,
-        action="append",
-        default=[],
-        type=an_instant,
-        metavar=("FROM", "TO"),
-        help="thời gian chờ bổ sung (lặp lại được) · a wait for a supplement",
-    )
-    appointed.add_argument(
-        "--verified",
-        action="store_true",
-        help="thời hạn dài hơn khi phải xác minh, đã báo bằng văn bản · the longer limit where facts must be verified",
-    )
-    add_json(appointed)
 
 
 def _calendar() -> Calendar:
@@ -242,40 +205,3 @@ def _check(asked: argparse.Namespace) -> int:
         if not found:
             print("Đúng · in order")
     return JUDGED_BAD if found else DONE
-
-
-def _due(asked: argparse.Namespace) -> int:
-    at: datetime = asked.at or SystemClock().now()
-    procedure = open_catalogue(settings()).procedure(asked.procedure, at.astimezone(VIETNAM).date())
-    if procedure is None:
-        raise CannotWork(f"không có thủ tục {asked.procedure} vào ngày này · no such procedure on that day")
-    limit = procedure.time_limit_verified_days if asked.verified else procedure.time_limit_working_days
-    if limit is None:
-        raise CannotWork(f"thủ tục {asked.procedure} không có thời hạn · this procedure has no time limit")
-    pauses = [(start, end) for start, end in asked.pause]
-    try:
-        found = due(at, limit, _calendar(), pauses, calendar_days=asked.verified)
-    except (ValueError, OutsideCalendar) as error:
-        raise CannotWork(str(error)) from error
-    if asked.json:
-        print(msgspec.json.encode(_due_told(found, procedure, limit, is_verified=asked.verified)).decode())
-        return DONE
-    print(f"Hẹn trả · due: {found.due_at:%d/%m/%Y %H:%M:%S}   ({procedure.version}, lịch · calendar {found.calendar})")
-    for number, step in enumerate(found.steps, 1):
-        for line in (*wrapped(f"{number}. ", step.vi, 2), *wrapped("   ", step.en, 2)):
-            print(line)
-    if procedure.time_limit_note_vi:
-        print("\n".join((*wrapped("", procedure.time_limit_note_vi, 2), *wrapped("", procedure.time_limit_note_en, 2))))
-    return DONE
-
-
-def _due_told(found: Due, procedure: Procedure, limit: int, *, is_verified: bool) -> dict[str, object]:
-    field = "time_limit_verified_days" if is_verified else "time_limit_working_days"
-    return {
-        "due_at": rfc3339(found.due_at),
-        "procedure": procedure.version,
-        "calendar": found.calendar,
-        "provisional": found.provisional,
-        "limit": {field: limit, "certainty": procedure.certainty[field]},
-        "steps": [{"vi": one.vi, "en": one.en, "at": rfc3339(one.at)} for one in found.steps],
-    }

@@ -19,7 +19,7 @@ from gateway.clock import VIETNAM
 from gateway.deadlines import Calendar, Due, due
 from gateway.judge_forms import judge_forms, take_out_signatures
 from gateway.postal.paper_told import POST, PaperTold
-from gateway.postal.rules import PostRules, rules, starts_with
+from gateway.postal.rules import PostRules, clock_start_us, rules
 from gateway.routing import Ambiguous, OfficeTable, Route, route
 from gateway.signed_by import ENVELOPE, Looking, for_the_unit, sealed
 from schemas import envelope as envelopes
@@ -379,7 +379,8 @@ def _starts(submission: Submission, tables: Tables, comes_in_halves: bool) -> bo
     """Whether the clock starts with this submission."""
     if submission.about is not None:
         return False
-    return not comes_in_halves or starts_with(tables.post.hybrid, "paper" if submission.is_paper else "electronic")
+    electronic_us, paper_us = (None, 0) if submission.is_paper else (0, None)
+    return not comes_in_halves or clock_start_us(tables.post.hybrid, electronic_us, paper_us) is not None
 
 
 def _due(procedure: Procedure, received_at: datetime, calendar: Calendar) -> Due | None:

@@ -119,7 +119,6 @@ def _half_joined(tx: sa.Connection, main: Dossier, course: Course, one: Dossier,
     one_at_us = courses_of.clock_start_us(courses.find(tx, one.id), one)
     name, moved, half = halves_of.joined(main, course, one, one_at_us, tables)
     halves.came(tx, half)
-    alarms.close(tx, halves_of.MISSING_RULE, main.id, one.submitter, one.received_at_us)
     if moved.due_at_us != course.due_at_us:
         work.promise(tx, main.id, moved.due_at_us)
     return name, moved

@@ -16,6 +16,7 @@ from gateway.course import procedure_of
 from gateway.deadlines import OutsideCalendar, due
 from gateway.events import fact
 from gateway.postal.paper_told import POST
+from gateway.postal.rules import clock_start_us
 from gateway.states import State, after
 from storage.halves import Half
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from storage.courses import Course
     from storage.journal import Dossier
 
-MISSING_RULE: Final = "post-half-missing"
 PAPER: Final = "paper"
 ELECTRONIC: Final = "electronic"
 
@@ -65,9 +65,9 @@ def joined(main: Dossier, course: Course, one: Dossier, one_at_us: int, tables: 
     name = "half-received" if main.state == State.AWAITING_PAPER.value else "half-added"
     if course.due_at_us is not None:
         return name, course, half
-    at = {kind: one_at_us, (ELECTRONIC if kind == PAPER else PAPER): main_at_us}
-    start_us = at.get(tables.post.hybrid.clock) or (max if tables.post.hybrid.clock == "later" else min)(at.values())
-    return name, _started(main, course, start_us, tables), half
+    both_us = (main_at_us, one_at_us) if kind == PAPER else (one_at_us, main_at_us)
+    start_us = clock_start_us(tables.post.hybrid, *both_us)
+    return name, course if start_us is None else _started(main, course, start_us, tables), half
 
 
 def _started(main: Dossier, course: Course, start_us: int, tables: Tables) -> Course:

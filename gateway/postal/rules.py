@@ -33,9 +33,18 @@ class Hybrid(Struct, frozen=True, forbid_unknown_fields=True):
     half_days_max: int
 
 
-def starts_with(rules: Hybrid, half: Literal["electronic", "paper"]) -> bool:
-    """Whether the clock starts when that half is the first to come."""
-    return rules.clock in (half, "first")
+def clock_start_us(rules: Hybrid, electronic_us: int | None, paper_us: int | None) -> int | None:
+    """When the clock of a dossier in two halves starts, each received at that instant (microseconds; None: not yet).
+    None: what starts it has not come.
+    """
+    if rules.clock == "electronic":
+        return electronic_us
+    if rules.clock == "paper":
+        return paper_us
+    come = [at_us for at_us in (electronic_us, paper_us) if at_us is not None]
+    if rules.clock == "first":
+        return min(come, default=None)
+    return max(come) if len(come) == len((electronic_us, paper_us)) else None
 
 
 class Waits(Struct, frozen=True, forbid_unknown_fields=True):

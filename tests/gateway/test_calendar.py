@@ -208,3 +208,17 @@ def test_a_due_date_is_explained_by_command(motcua: Terminal):
         told = motcua("due", "600", *wrong)
         assert told.status == 2
         assert len(told.err.strip().splitlines()) == 1
+
+
+def test_due_tells_what_paper_counts_from_and_that_it_is_unconfirmed(motcua: Terminal):
+    told = json.loads(motcua("due", "600", "--posted", "21/04/2026 10:00", "--at", "23/04/2026 09:00", "--json").out)[
+        "starts"
+    ]
+    assert (told["by"], told["at"][:16], told["unconfirmed"]) == ("arrived", "2026-04-23T09:00", True)
+    waits = motcua("due", "630a", "--at", "21/04/2026 10:00", "--paper", "none")
+    assert "the clock has not started" in waits.out
+    assert "unconfirmed" in waits.out
+    both = json.loads(motcua("due", "630a", "--at", "21/04/2026 10:00", "--paper", "23/04/2026 09:00", "--json").out)
+    assert (both["starts"]["by"], both["starts"]["at"][:16]) == ("later", "2026-04-23T09:00")
+    alone = json.loads(motcua("due", "630a", "--at", "23/04/2026 09:00", "--json").out)
+    assert both["due_at"] == alone["due_at"]

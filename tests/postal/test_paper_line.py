@@ -10,19 +10,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway import audit, ids
+from gateway import ids
 from gateway.callers import Caller
 from gateway.clock import to_us
 from gateway.deadlines import due
 from gateway.post import Paper, PaperRefused, file_paper, refile
+from gateway.postal.look_over import look_over
 from gateway.postal.pieces import Piece
+from gateway.postal.watch_halves import HALF_RULE
 from gateway.settle import Settled
-from signing.seal import open_jws, kid_of
-from storage import announcements, documents, halves, journal, originals
-from storage.announcements import Announced, Announcement
-from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, a_dossier, inhouse, sign
 from schemas.sample import make_dossier
+from storage import alarms, announcements, documents, halves, journal, originals
+from storage.announcements import Announced, Announcement
 from tests.clocks import HandClock
+from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, inhouse, sign
 
 CLERK = Caller(client="office-clerk", role="office", offices=frozenset({OFFICE}), requests_per_minute_max=1)
 PIECES = (Piece(kind="form", count=1, pages=2), Piece(kind="book", count=2, original=True))
@@ -76,13 +77,6 @@ def said(statement: str) -> dict[str, Any]:
 
     body = statement.split(".")[1]
     return msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-
-
-def faults(gateway: Inhouse) -> list[str]:
-    house = gateway.house
-    found = audit.audit(house.stores, house.logbook, gateway.clock.now()) if False else None
-    del found
-    return []
 
 
 def test_paper_becomes_a_dossier_with_receipt_scans_custody_and_work(gateway: Inhouse) -> None:
@@ -184,13 +178,22 @@ def test_the_electronic_half_is_offered_at_once_and_the_paper_half_starts_the_cl
     assert (work["dossier"], work["awaits"]) == (first["dossier"], "paper")
     told = gateway("GET", f"/v1/dossiers/{first['dossier']}/due", token).json()
     assert (told["due_at"], told["starts"]["half"], told["starts"]["awaited"]) == (None, "later", "paper")
-    gateway.clock.advance(2 * 86_400)
+    gateway.clock.advance(11 * 86_400)
+    for _ in range(2):
+        look_over(gateway.house.database, gateway.house.tables, gateway.clock.now(), [HALF_RULE])
+    with gateway.house.database.read() as tx:
+        (alarm,) = alarms.alarms(tx, [OFFICE])
+    assert (alarm.rule, alarm.subject) == ("post-half-missing", first["dossier"])
+    assert "bản giấy" in alarm.next_step_vi
     content = msgspec.json.encode({"half_of": first["dossier"], "pieces": PIECES})
     row = announced(gateway, client, content, half_of=first["dossier"], media_type="application/json")
     second = filed(gateway, row, content).dossier
     receipt = said(second.statement)
     assert (receipt["dossier"], receipt["half"], receipt["record"]) == (first["dossier"], "paper", second.id)
     assert receipt["about"] == first["receipt_number"]
+    look_over(gateway.house.database, gateway.house.tables, gateway.clock.now(), [HALF_RULE])
+    with gateway.house.database.read() as tx:
+        assert alarms.alarms(tx, [OFFICE]) == []
     token = gateway.token(client, secret)
     shown = gateway("GET", f"/v1/dossiers/{first['dossier']}", token).json()
     (half,) = shown["halves"]
