@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --root-user-action=ignore
 
-.PHONY: help demo serve test check bench interop image-test test-ha test-ceph test-swift lock clean test-faults due-cases routing-cases month-offices
+.PHONY: help demo serve test check bench interop image-test test-ha test-ceph test-swift lock clean test-faults handlings due-cases routing-cases month-offices
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make due-cases  the table of due dates: worked out by hand, by the program, and by walking minute by minute"
 	@echo "make routing-cases  the table of routing cases: who is competent, expected and worked out"
 	@echo "make month-offices  a month of 50,000 dossiers over 40 offices, some silent or dying (DOSSIERS=, SEED=)"
+	@echo "make handlings  100,000 carriers' events shuffled, repeated and truncated against the same in order (EVENTS=, SEED=, DATABASE=)"
 	@echo "make bench    the benchmarks beside their baselines, in one run"
 	@echo "make image-test  build and start the image with buildah (root, buildah and debootstrap are needed)"
 	@echo "make test-ceph   the vault's contract on a Ceph of three, killed and revived (root; Debian's packages)"
@@ -68,6 +69,11 @@ month-offices: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.offices $(if $(DOSSIERS),--dossiers $(DOSSIERS)) $(if $(OFFICES),--offices $(OFFICES)) \
 		$(if $(SEED),--seed $(SEED)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(DATABASE),--database $(DATABASE)) \
 		$(if $(AFRESH),--afresh)
+
+# Half a minute on SQLite, three on PostgreSQL. EVENTS=100000 SEED=1 DATABASE=postgresql
+handlings: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.postal.shuffle $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(DATABASE),--database $(DATABASE))
 
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.bench.run

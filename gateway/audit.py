@@ -12,6 +12,7 @@ from gateway import audit_house
 from gateway.audit_contents import Reader
 from gateway.audit_dossiers import DossierAudit, pages, touched
 from gateway.audit_found import FAULTS_TOLD_MAX, Audited, Fault
+from gateway.audit_post import paper
 from gateway.clock import to_us
 from storage import journal, ledger, marks, pack
 from storage.vault import ContentMissing, VaultAway
@@ -82,6 +83,8 @@ class Audit:
                 audit_house.closings(tx, self.found, self._keys)
                 audit_house.tree(tx, self.found)
                 reached = self._dossiers(tx, mark, part, reader)
+                if mark is None:
+                    paper(tx, self.found, reader)
                 entries = marks.entries(tx)
         finally:
             reader.close()

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gateway.settle import Stores
+    from storage.announcements import Announced
     from storage.documents import Document
     from storage.journal import Dossier
+    from storage.mailroom import Scan
 
 # Distant stores are asked by so many at once; a local disk needs none, but two cores unlock faster than one.
 THREADS_DISTANT: Final = 8
@@ -34,10 +36,10 @@ _UNREADABLE: Final = (ContentMissing, ContentCorrupt, MasterKeyUnknown, ContentE
 
 
 class Wanted(Struct, frozen=True):
-    """Bytes to be read back: of a dossier, or of a document about it. `subject` is what a fault is told of."""
+    """Bytes to be read back: of a dossier, of a document about it, of paper. `subject` is what a fault is told of."""
 
     subject: str
-    of: Dossier | Document
+    of: Dossier | Document | Announced | Scan
     place: Place
     wrapped_key: bytes
 

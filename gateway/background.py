@@ -16,8 +16,20 @@ from gateway.faults import log_fault
 from gateway.figures_steps import FIGURES_EVERY_S, follow_figures, make_statistics
 from gateway.house import SWEEP_EVERY_S
 from gateway.log_steps import OUTSIDE_EVERY_S, PUBLISH_EVERY_S, cosign, publish, stamp
+from gateway.mailroom.finishing import FINISH_EVERY_S, MATCH_EVERY_S, finish, match_again
 from gateway.office_tables import follow_offices
 from gateway.pending import judge_due
+from gateway.postal.account import CLOSE_EVERY_S as COUNT_EVERY_S
+from gateway.postal.account import close_day
+from gateway.postal.announce import end_old_announcements
+from gateway.postal.follow_returns import FOLLOW_EVERY_S as RETURNS_EVERY_S
+from gateway.postal.follow_returns import follow_returns
+from gateway.postal.look_over import LOOK_OVER_EVERY_S, look_over_post
+from gateway.postal.pickup_sending import SEND_EVERY_S, PickupSending
+from gateway.postal.poll import POLL_EVERY_S, poll_due
+from gateway.postal.same_case import FOLLOW_EVERY_S as SAME_CASES_EVERY_S
+from gateway.postal.same_case import follow_same_cases
+from gateway.postal.words import WORDS_EVERY_S, follow_words
 from gateway.refresh import refresh, tell_of_revoked
 from gateway.trusting import follow
 from gateway.webhook_sending import Sending
@@ -72,17 +84,28 @@ def begin(house: House) -> list[asyncio.Task[None]]:
     async def forget_ended() -> None:
         await house.run(house.callers.forget_ended, house.clock.now())
 
+    pickups = PickupSending(house)
     steps: list[tuple[float, tuple[Callable[[], Awaitable[object]], ...]]] = [
         (FOLLOW_EVERY_S, (lambda: follow_confirmed(house), lambda: follow_offices(house))),
         (SWEEP_EVERY_S, (offer_again,)),
         (SWEEP_EVERY_S, (lambda: house.run_apart(house.revocations.take_shared), lambda: judge_due(house))),
         (REFRESH_EVERY_S, (lambda: refresh(house), lambda: tell_of_revoked(house))),
         (PRUNE_EVERY_S, (forget_ended, lambda: house.run_apart(house.uploads.sweep, house.clock.now()))),
+        (PRUNE_EVERY_S, (lambda: end_old_announcements(house),)),
         (PUBLISH_EVERY_S, (lambda: publish(house),)),
         (OUTSIDE_EVERY_S, (lambda: cosign(house),)),
         (OUTSIDE_EVERY_S, (lambda: stamp(house),)),
         (closing.CLOSE_EVERY_S, (lambda: closing.close_due(house),)),
+        (FINISH_EVERY_S, (lambda: finish(house),)),
+        (MATCH_EVERY_S, (lambda: match_again(house),)),
         (FIGURES_EVERY_S, (lambda: follow_figures(house), lambda: make_statistics(house))),
+        (POLL_EVERY_S, (lambda: poll_due(house),)),
+        (WORDS_EVERY_S, (lambda: follow_words(house),)),
+        (RETURNS_EVERY_S, (lambda: follow_returns(house),)),
+        (SAME_CASES_EVERY_S, (lambda: follow_same_cases(house),)),
+        (SEND_EVERY_S, (pickups.step,)),
+        (COUNT_EVERY_S, (lambda: close_day(house),)),
+        (LOOK_OVER_EVERY_S, (lambda: look_over_post(house),)),
         # By the calendar in force: first it is followed, then what is due is told of, then who is late.
         (WATCH_EVERY_S, (lambda: follow_calendar(house), lambda: watch_due(house), lambda: sound_alarms(house))),
     ]

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("gateway.cli_verify", "kiểm chứng ngoại tuyến biên nhận, gói bằng chứng · verify receipts, bundles"),
     "client": ("gateway.cli_clients", "tài khoản kết nối · clients of the gateway"),
     "webhook": ("gateway.cli_webhooks", "webhook và thư theo dõi hồ sơ · webhooks, and mails that follow"),
+    "post": ("gateway.cli_post", "hồ sơ giấy qua bưu chính · paper by post"),
     "unit": ("gateway.cli_units", "sổ đăng ký đơn vị · the register of units"),
     "office": ("gateway.cli_offices", "bảng cơ quan BHXH · the table of offices"),
     "erase": ("gateway.cli_erase", "xóa hồ sơ hết thời hạn lưu giữ · erase dossiers whose time is over"),

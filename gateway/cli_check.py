@@ -81,7 +81,9 @@ def declare(commands: Commands[Parser]) -> None:
         """,
     )
     check.add_argument("files", nargs="+", metavar="FILE", help="hồ sơ, hoặc - · dossiers, or - for standard input")
-    check.add_argument("--unsigned", action="store_true", help="chỉ xét nội dung, chưa xét chữ ký · content alone")
+    check.add_argument(
+        "--unsigned", "--paper", action="store_true", help="chưa ký, hoặc hồ sơ giấy: chỉ xét nội dung · content alone"
+    )
     check.add_argument(
         "--at", type=an_instant, metavar="TIME", help="xét như nhận lúc này (mặc định: bây giờ) · as if received then"
     )

@@ -48,6 +48,7 @@ def declare(commands: Commands[Parser]) -> None:
         example="""
             motcua client add --role employer --unit AK4549H --name "Phần mềm kế toán"
             motcua client add --role office --office 09993
+            motcua client add --role post --carrier vnpost
             motcua client add --role ivan --ivan-code 00040 --jwk cong-khai.jwk
             motcua client mandate ivan-abc12345 --unit AK4549H --from 01/01/2026    # rồi ghi ủy quyền của đơn vị
         """,
@@ -55,6 +56,7 @@ def declare(commands: Commands[Parser]) -> None:
     add.add_argument("--role", required=True, choices=ROLES, help="vai trò · role")
     add.add_argument("--unit", action="append", default=[], metavar="CODE", help="đơn vị được nộp thay (lặp lại được)")
     add.add_argument("--office", action="append", default=[], metavar="CODE", help="cơ quan BHXH (lặp lại được)")
+    add.add_argument("--carrier", action="append", default=[], metavar="CODE", help="bưu chính (lặp lại được)")
     add.add_argument("--name", default="", help="tên để nhận ra · a name to know it by")
     add.add_argument("--ivan-code", default="", metavar="CODE", help="mã I-VAN (00040): hồ sơ phải mang đúng mã này")
     keys = add.add_mutually_exclusive_group()
@@ -100,6 +102,8 @@ def _add(asked: argparse.Namespace) -> int:
         raise CannotWork(f"--unit không dùng với vai trò {asked.role} · --unit does not go with role {asked.role}")
     if (asked.role == "office") != bool(asked.office):
         raise CannotWork("--office đi với --role office · --office goes with --role office, and it needs one")
+    if (asked.role == "post") != bool(asked.carrier):
+        raise CannotWork("--carrier đi với --role post · --carrier goes with --role post, and it needs one")
     if asked.ivan_code and (asked.role != "ivan" or not _IVAN_CODE.fullmatch(asked.ivan_code)):
         raise CannotWork("--ivan-code đi với --role ivan, như 00040 · --ivan-code goes with --role ivan, like 00040")
     told = settings()
@@ -114,7 +118,8 @@ def _add(asked: argparse.Namespace) -> int:
             role=asked.role,
             name=asked.name,
             units=asked.unit,
-            offices=asked.office,
+            # What a client is bound to: an office's client to its offices, a carrier's to its carriers.
+            offices=asked.office or asked.carrier,
             jwk=jwk,
             requests_per_minute_max=asked.requests_per_minute or told.requests_per_minute_max,
             now=SystemClock().now(),

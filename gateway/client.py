@@ -276,6 +276,12 @@ class Gateway:
             return None
         return _accepted(answer, fresh=False) if answer.status_code == httpx.codes.OK else None
 
+    async def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Any other door, as httpx asks, until there is an answer other than "come back": for what may be repeated.
+        Raises `GatewayAway`, `NotAllowed`.
+        """
+        return await self._surely(method, path, **request)
+
     async def _get(self, path: str, parameters: dict[str, str]) -> httpx.Response:
         answer = await self._surely("GET", path, params=parameters)
         if answer.status_code != httpx.codes.OK:

@@ -20,6 +20,7 @@ AT_LEAST_ONE = (
     "workers",
     "port",
     "body_bytes_max",
+    "scan_bytes_max",
     "body_bytes_per_s_min",
     "round_dossiers_max",
     "token_life_s",
@@ -115,6 +116,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     uncollected_h: int = 8
     # The rules of paper (time of receipt, halves, waits); empty: those that come with motcua, which are unconfirmed.
     post: str = ""
+    # A folder of the operator's own carriers' files (numbers, words, where they are asked), laid over those that come
+    # with motcua; empty: none, and no carrier is asked.
+    carriers: str = ""
+    # Where pick-up orders are sent to; empty: none are. Their shape: the name of one that comes with motcua, or a TOML
+    # file. What the carrier calls its customer, and the file that holds its token.
+    pickup_url: str = ""
+    pickup_order: str = "vnpost-hcc"
+    pickup_customer: str = ""
+    pickup_token_file: str = ""
+    # Hosts (host or host:port, with commas between) to which they may be sent by plain http, or in the operator's own
+    # network. Empty: https to public addresses only.
+    pickup_hosts: str = ""
     # Hosts (host or host:port, with commas between) to which webhooks may be sent by plain http. Empty: https only.
     webhook_hosts_http: str = ""
     # Hosts of the operator's own network to which webhooks may be sent: a name may lead to its private addresses; an
@@ -143,6 +156,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # Largest dossier in a container, sent whole or uploaded in parts; how long an upload that is not submitted is kept.
     upload_bytes_max: int = 2 * 1024 * 1024 * 1024
     upload_life_s: int = 86_400
+    # Largest file of scanned pages (up to 300 pages in one).
+    scan_bytes_max: int = 64 * 1024 * 1024
     # A sender that is silent for so long, or slower than this after the first seconds, is told to come back.
     body_idle_s: float = 15.0
     body_bytes_per_s_min: int = 16 * 1024

@@ -25,6 +25,8 @@ from gateway.demo_course import Course, Filed, limit_of
 from gateway.demo_dossiers import EMPLOYEES, MANY_EMPLOYEES, Bench, bench, with_another_time
 from gateway.demo_gateway import STOP_S, WORKERS, Unplayable, a_gateway, free_port, make_afresh, settings_of
 from gateway.demo_office import BackOffice, office_signer
+from gateway.demo_post import PaperAct
+from gateway.demo_told import outcome_told, reasons
 from gateway.first_start import DEMO_FOLDER, DEMO_OFFICES, read_secrets
 from schemas.catalogue import Catalogue
 
@@ -40,7 +42,7 @@ LEASE_S = 1
 SILENT_S = 1.2
 # The Vietnamese column; the English one stands beside it.
 _COLUMN = 51
-_LOST, _LARGE, _BROKEN, _FORGED, _CONTESTED = 100, 101, 102, 103, 104
+_LOST, _LARGE, _BROKEN, _FORGED, _CONTESTED, _PAPER = 100, 101, 102, 103, 104, 106
 
 
 def play(home: Path) -> int:
@@ -101,6 +103,8 @@ class _Play:
             await self._late(employer, desk, held[f"office-{DEMO_OFFICES[0]}"])
             print("Từ yêu cầu bổ sung đến kết quả · from the supplement to the result")
             await self._course(employer, desk, held, limit_of(catalogue, clock.now().date()), binding)
+            print("Hồ sơ giấy qua bưu chính · paper by post")
+            await self._paper(employer, desk, held)
         process.send_signal(signal.SIGTERM)
         stopped = await asyncio.to_thread(process.wait, STOP_S)
         print("Sau khi cổng đã dừng, không mạng · the gateway is stopped; offline")
@@ -161,7 +165,7 @@ class _Play:
         people = thousands(MANY_EMPLOYEES)
         self.say(
             f"1 hồ sơ {people} lao động kèm PDF, {len(content) / 1e6:.1f} MB",
-            f"a large one with a PDF: {_outcome(outcome)} in {_ms(took_s)}",
+            f"a large one with a PDF: {outcome_told(outcome)} in {_ms(took_s)}",
             check=isinstance(outcome, Accepted),
         )
 
@@ -234,8 +238,8 @@ class _Play:
         )
         for content, vi, en, expected in forged:
             outcome = await employer.submit(content)
-            told = _reasons(outcome)
-            found = told[0] if told else ("", _outcome(outcome))
+            told = reasons(outcome)
+            found = told[0] if told else ("", outcome_told(outcome))
             self.say(f"{vi}: {found[0] or 422}", f"{en}: {found[1]}", check=expected in [code for _, code in told])
 
     async def _offices(self, offices: dict[str, Proof]) -> None:
@@ -316,6 +320,14 @@ class _Play:
             act = Course(employer, (first, other), desk, limit_working_days, folder, self.say, self._keep)
             await act.play(*theirs, bound=binding)
 
+    async def _paper(self, employer: Gateway, desk: Bench, held: dict[str, BySecret]) -> None:
+        office, content = desk.unit(_PAPER).office, desk.made(_PAPER)
+        async with AsyncExitStack() as stack:
+            others = [Gateway(self.url, held[name], SystemClock()) for name in (f"office-{office}", "post")]
+            clerk, post = [await stack.enter_async_context(one) for one in others]
+            filed = await PaperAct(employer, clerk, post, office, SystemClock(), self.say).play(content)
+        self.contents[filed["sha256"]] = content
+
     def _bind(self, office: str) -> bool:
         """Tell the gateway with which certificate the office signs."""
         folder = self.home / DEMO_FOLDER
@@ -371,21 +383,6 @@ class _Play:
         if isinstance(outcome, Accepted):
             self.contents[outcome.sha256] = content
             (self.home / "out" / f"{outcome.sha256}.receipt.jws").write_text(outcome.receipt + "\n", "ascii")
-
-
-def _reasons(outcome: Accepted | RefusedDossier) -> list[tuple[str, str]]:
-    """Why a dossier was refused: the signature's indications, then the findings' codes."""
-    if isinstance(outcome, Accepted):
-        return []
-    told = []
-    verdict = outcome.problem.get("verdict") or {}
-    if verdict.get("indication") not in (None, "TOTAL-PASSED"):
-        told.append((verdict["indication"], verdict.get("sub_indication") or ""))
-    return told + [("", one["code"]) for one in outcome.problem["findings"]]
-
-
-def _outcome(outcome: Accepted | RefusedDossier) -> str:
-    return "201" if isinstance(outcome, Accepted) else f"refused ({outcome.code})"
 
 
 def _ms(seconds: float) -> str:

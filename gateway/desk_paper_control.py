@@ -30,6 +30,7 @@ _TO_UNIT: Final = frozenset({"supplement-requested", "returned", "result-deliver
 _FROM_UNIT: Final = frozenset(
     {"supplement-received", "supplement-added", "half-received", "half-added", "withdrawal-late"}
 )
+_BY_CARRIER: Final = frozenset({"result-delivered", "result-undelivered"})
 _AT_GATEWAY: Final = frozenset({"accepted", "received-pending"})
 
 
@@ -163,7 +164,8 @@ def _when(fact: Fact) -> Iterator[str]:
     yield for_people(fact.at)
     own = instant(fact.said.at)
     if own is not None and for_people(own) != for_people(fact.at):
-        yield words.OWN_CLOCK.format(at=for_people(own))
+        told = words.CARRIER_CLOCK if fact.event.type in _BY_CARRIER else words.OWN_CLOCK
+        yield told.format(at=for_people(own))
 
 
 def _remarks(fact: Fact) -> Iterator[str]:
@@ -185,7 +187,7 @@ def _remarks(fact: Fact) -> Iterator[str]:
         yield words.RETURNED_BY.get(said.returned_by, seen(said.returned_by))
     if said.corrects is not None:
         yield words.CORRECTS.format(seq=said.corrects)
-    yield from map(seen, filter(None, (said.bhxh_number, said.national_code)))
+    yield from map(seen, filter(None, (said.bhxh_number, said.national_code, said.item)))
     if said.receipt and fact.event.type not in _AT_GATEWAY:
         yield words.SENT_AS.format(receipt=seen(said.receipt))
     yield from paragraphs(said.reason)

@@ -52,6 +52,8 @@ class Detail(Struct, frozen=True, kw_only=True):
     results: tuple[int, ...] = ()
     returned_by: str = ""
     corrects: int | None = None
+    # The postal item that the fact is about.
+    item: str = ""
     left: str = field(name="from", default="")
     to: str = ""
 

@@ -188,6 +188,7 @@ RECEIVING: Final = Words("Cơ quan tiếp nhận", "Receiving office")
 COMPETENT: Final = Words("Cơ quan giải quyết", "Competent office")
 OFFICES: Final = Words("Các cơ quan", "Offices")
 OWN_CLOCK: Final = "cơ quan ghi: {at}"
+CARRIER_CLOCK: Final = "bưu chính báo: {at}"
 OFFICER_UNSAID: Final = "(không nêu cán bộ)"
 REPORT_NUMBER: Final = "báo cáo {report}"
 LEFT_OUT: Final = "{count} dòng không in ở đây: xem các sự kiện của hồ sơ tại cổng"

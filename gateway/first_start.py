@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # Invented offices of the table that comes with motcua, and where the demonstration's units belong.
 DEMO_OFFICES = ("09993", "09995")
+# The carrier that the demonstration's post speaks for.
+DEMO_CARRIER = "vnpost"
 DEMO_UNITS = 4
 DEMO_FOLDER = "demo"
 SECRETS_FILE = "clients.json"
@@ -204,10 +206,11 @@ def _row(unit: DemoUnit) -> register.Unit:
 
 
 def _make_clients(database: Database, units: list[DemoUnit], now: datetime) -> dict[str, dict[str, str]]:
-    """An employer's software for all demo units, one client for each office, and an operator."""
+    """An employer's software for all demo units, one client for each office, one for the post, and an operator."""
     codes = [unit.code for unit in units]
     wanted: list[tuple[str, Role, list[str], list[str]]] = [("employer", "employer", codes, [])]
     wanted += [(f"office-{office}", "office", [], [office]) for office in DEMO_OFFICES]
+    wanted.append(("post", "post", [], [DEMO_CARRIER]))
     wanted.append(("operator", "operator", [], []))
     made: dict[str, dict[str, str]] = {}
     for name, role, of_units, of_offices in wanted:

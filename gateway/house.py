@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from msgspec import structs
@@ -14,6 +15,7 @@ from gateway.estimate import Estimates
 from gateway.facts import NOTHING, Confirmed, FormFiles
 from gateway.intake import answered_in_time
 from gateway.office_tables import NOTHING_YET, InForce
+from gateway.postal.carrier_tables import carriers
 from gateway.revocations import Revocations
 from gateway.track import Tracking
 from gateway.uploads import Uploads
@@ -135,6 +137,12 @@ class House:
         self._threads = ThreadPoolExecutor(DATABASE_THREADS, "database")
         # Setting type takes a core for as long as it lasts: one document at a time.
         self._press = ThreadPoolExecutor(1, "typeset")
+        # A scan is read by a process of its own, for as long as minutes: one at a time.
+        self._scans = ThreadPoolExecutor(1, "scans")
+        # Carriers' words and numbers. Raises `CarriersUnreadable`: then the gateway does not start.
+        self.carriers = carriers(Path(settings.carriers) if settings.carriers else None)
+        # Whether this process has let every word that was ever told stand for what its own tables say.
+        self.words_followed = False
         self.watch = Watch(stores.database, self.run)
         self.estimates = Estimates(stores.database)
         self.fetcher = fetcher
@@ -185,6 +193,10 @@ class House:
         """Run a step that sets type in its thread; others wait for their turn."""
         return await asyncio.get_running_loop().run_in_executor(self._press, lambda: step(*args, **kwargs))
 
+    async def read_scans(self, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Run a step that reads or renders scans in its thread; others wait for their turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._scans, lambda: step(*args, **kwargs))
+
     async def close(self) -> None:
         """Answer who still waits, then give everything back."""
         await self.watch.close()
@@ -195,5 +207,6 @@ class House:
             await self.logbook.close()
         self._threads.shutdown()
         self._press.shutdown(cancel_futures=True)
+        self._scans.shutdown(cancel_futures=True)
         self.stores.vault.close()
         self.stores.database.close()

@@ -17,7 +17,7 @@ from gateway.attached import Paper, judge_papers, papers_of
 from gateway.belonging import Known, belonging, no_right
 from gateway.clock import VIETNAM
 from gateway.deadlines import Calendar, Due, due
-from gateway.judge_forms import judge_forms, take_out_signatures
+from gateway.judge_forms import judge_forms
 from gateway.postal.paper_told import POST, PaperTold
 from gateway.postal.rules import PostRules, clock_start_us, rules
 from gateway.routing import Ambiguous, OfficeTable, Route, route
@@ -240,12 +240,7 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
         return Refusal(submission=submission, code="not-your-unit", findings=(no_right(known, header.unit_code, on),))
 
     # (5) Who signed: first the envelope; a signature that holds is taken out, so that what is left is what was signed.
-    # Paper is signed by hand, which nobody judges here.
-    verdicts: list[Verdict] = []
-    if submission.is_paper:
-        take_out_signatures(opened.root)
-    else:
-        verdicts = sealed(opened, tables, looking)
+    verdicts = sealed(opened, tables, looking)
     # (6) What is in it: the envelope, then each form with its own signature, then all of them together.
     envelope, findings = envelopes.open_envelope(
         opened.root, catalogue=tables.catalogue, on=on, header=header, beside=opened.beside
@@ -283,16 +278,7 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
     failed = any(not verdict.passed and not verdict.waits for verdict in verdicts)
     errors = any(finding.severity is Severity.ERROR for finding in findings)
     if failed or errors or envelope is None or procedure is None or not isinstance(destination, Route):
-        return Refusal(
-            submission=submission,
-            code="signature-refused" if failed else "findings",
-            procedure=header.procedure,
-            unit=header.unit_code,
-            tax_code=header.tax_code,
-            period=header.period,
-            verdicts=tuple(verdicts),
-            findings=own.in_order(bounded(findings, file=ENVELOPE)),
-        )
+        return _refused(opened, "signature-refused" if failed else "findings", verdicts, findings)
     return Filing(
         submission=submission,
         procedure=procedure,
@@ -304,13 +290,26 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
         findings=own.in_order(bounded(findings, file=ENVELOPE)),
         schema_versions=tuple(dict.fromkeys(versions)),
         route=destination,
-        # What is about another dossier has no due date of its own; nor has one half before the clock starts.
-        due=_due(procedure, received_at, tables.calendar) if _starts(submission, tables, comes_in_halves) else None,
+        due=_due(procedure, submission, tables) if _starts(submission, tables, comes_in_halves) else None,
         comes_in_halves=comes_in_halves,
         waits=any(verdict.waits for verdict in verdicts),
         papers=papers,
         to_scan=papers_of(envelope) if papers else (),
         renewals=renewals,
+    )
+
+
+def _refused(opened: Opened, code: str, verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> Refusal:
+    header = opened.header
+    return Refusal(
+        submission=opened.submission,
+        code=code,
+        procedure=header.procedure,
+        unit=header.unit_code,
+        tax_code=header.tax_code,
+        period=header.period,
+        verdicts=tuple(verdicts),
+        findings=own.in_order(bounded([*findings], file=ENVELOPE)),
     )
 
 
@@ -376,14 +375,14 @@ def _part(file: EnvelopeFile) -> PartOf:
 
 
 def _starts(submission: Submission, tables: Tables, comes_in_halves: bool) -> bool:  # noqa: FBT001 - as it was judged
-    """Whether the clock starts with this submission."""
+    """Whether the clock starts with it: not with what is about another dossier, nor with every first half."""
     if submission.about is not None:
         return False
     electronic_us, paper_us = (None, 0) if submission.is_paper else (0, None)
     return not comes_in_halves or clock_start_us(tables.post.hybrid, electronic_us, paper_us) is not None
 
 
-def _due(procedure: Procedure, received_at: datetime, calendar: Calendar) -> Due | None:
+def _due(procedure: Procedure, submission: Submission, tables: Tables) -> Due | None:
     if procedure.time_limit_working_days is None:
         return None
-    return due(received_at, procedure.time_limit_working_days, calendar)
+    return due(submission.received_at, procedure.time_limit_working_days, tables.calendar)

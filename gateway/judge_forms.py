@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from gateway.about import HALF, SUPPLEMENT, About
 from gateway.clock import VIETNAM
-from gateway.signed_by import Looking, verdict_on
+from gateway.signed_by import Looking, take_out_signatures, verdict_on
 from schemas import validate, xml
 from schemas.findings import Finding, Place
 from schemas.form import Form
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from lxml import etree
 
-    from gateway.about import About
     from gateway.judge import Tables
     from schemas.envelope import Envelope, Header
     from schemas.envelope_files import EnvelopeFile
@@ -58,7 +58,8 @@ def judge_forms(
     on = now.astimezone(VIETNAM).date()
     judged = FormsJudged([], [])
     findings, paper_comes = judged.findings, False
-    is_supplement = about is not None and about.purpose == "supplement"
+    # What is added to a dossier brings only what is new; so does the paper of an electronic one.
+    is_supplement = about is not None and (about.purpose == SUPPLEMENT or (is_paper and about.purpose == HALF))
     read: list[tuple[EnvelopeFile, Form, etree._Element]] = []
     for file in envelope.files:
         form = tables.catalogue.form(file.form, on)
@@ -88,11 +89,3 @@ def judge_forms(
         findings += validate.validate_form(root, form, file=file.name, facts=facts)
     findings += validate.validate_dossier(envelope, tables.catalogue, on, is_supplement=is_supplement)
     return FormsJudged(findings, judged.versions, paper_comes)
-
-
-def take_out_signatures(root: etree._Element) -> None:
-    """Leave nothing of a signature in the tree but the place where it stood."""
-    for signature in list(root.iter(SIGNATURE)):
-        parent = signature.getparent()
-        if parent is not None:
-            parent.remove(signature)

@@ -281,27 +281,30 @@ class _Round:
             purpose=about.purpose if about else "",
             about=about.dossier if about else None,
         )
-        more = {"follows": follows, "purpose": dossier.purpose, "about": dossier.about}
-        self._event(dossier, fact, seq, {"receipt": number} | {name: said for name, said in more.items() if said})
+        return self._with(dossier, filing, fact, kept)
+
+    def _with(self, dossier: journal.Dossier, filing: Filing, fact: str, kept: Kept) -> journal.Dossier:
+        """Everything that is written beside the dossier's own row."""
+        ledger, submission = self.ledger, filing.submission
+        more = {"follows": dossier.follows, "purpose": dossier.purpose, "about": dossier.about}
+        said = {"receipt": dossier.statement_number} | {name: value for name, value in more.items() if value}
+        self._event(dossier, fact, dossier.seq, said)
         if filing.comes_in_halves and not filing.waits:
             dossier = self._first_half(dossier, submission)
         if submission.paper is not None or submission.half_of:
-            self.ledger.papers.append((dossier, filing))
-        self.ledger.dossiers.append(dossier)
+            ledger.papers.append((dossier, filing))
+        ledger.dossiers.append(dossier)
         if kept.pieces is not None:
-            self.ledger.pieces.extend(kept.pieces.rows(dossier_id))
-        self.ledger.parts.extend(
-            journal.Part(dossier=dossier_id, **msgspec.structs.asdict(part)) for part in filing.parts
-        )
-        self.ledger.leaves.append(journal.LogEntry(seq, ids.leaf(statement)))
-        for_trust(filing.verdicts, dossier, self.stores.proofs_kept, self.ledger.kept, self.ledger.signed)
+            ledger.pieces.extend(kept.pieces.rows(dossier.id))
+        ledger.parts.extend(journal.Part(dossier=dossier.id, **msgspec.structs.asdict(part)) for part in filing.parts)
+        ledger.leaves.append(journal.LogEntry(dossier.seq, ids.leaf(dossier.statement)))
+        for_trust(filing.verdicts, dossier, self.stores.proofs_kept, ledger.kept, ledger.signed)
+        at_us = dossier.received_at_us
         if filing.waits:
-            at_us = dossier.received_at_us
-            waits = pending.Pending(dossier=dossier_id, since_us=at_us, next_try_at_us=at_us, attempts=0)
-            self.ledger.waiting.append(waits)
+            ledger.waiting.append(pending.Pending(dossier=dossier.id, since_us=at_us, next_try_at_us=at_us, attempts=0))
         else:
-            self.ledger.works.append(offered(dossier, seq, dossier.received_at_us))
-            self.ledger.events.extend(renewed(self.tx, self.turn, dossier, filing, dossier.received_at_us))
+            ledger.works.append(offered(dossier, dossier.seq, at_us))
+            ledger.events.extend(renewed(self.tx, self.turn, dossier, filing, at_us))
         return dossier
 
     def _first_half(self, dossier: journal.Dossier, submission: Submission) -> journal.Dossier:

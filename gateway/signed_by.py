@@ -35,7 +35,12 @@ class Looking(Struct, frozen=True):
 
 
 def sealed(opened: Opened, tables: Tables, looking: Looking) -> list[Verdict]:
-    """Who signed the dossier as a whole: in the envelope, or in the container round it."""
+    """Who signed the dossier as a whole: in the envelope, or in the container round it. Paper is signed by hand, which
+    nobody judges here.
+    """
+    if opened.submission.is_paper:
+        take_out_signatures(opened.root)
+        return []
     received_at, level = opened.submission.received_at, tables.policy.level_for(opened.header.procedure)
     if opened.container is None:
         cosigned = _is_signed_at(opened.root, tables.cosignature_path)
@@ -132,3 +137,11 @@ def verdict_on(
         source=source,
         search=looking.search,
     )
+
+
+def take_out_signatures(root: etree._Element) -> None:
+    """Leave nothing of a signature in the tree but the place where it stood."""
+    for signature in list(root.iter(SIGNATURE)):
+        parent = signature.getparent()
+        if parent is not None:
+            parent.remove(signature)

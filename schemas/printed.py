@@ -120,13 +120,18 @@ def pdf(pages: Sequence[Page], made_at: datetime, *, apart: bool = False) -> byt
 
     A server sets them `apart`, in a process of its own (`typeset.pdf_apart`). Raises TypesetError.
     """
-    content = [_with_breaks(page) for page in pages]
+    content = ready(pages)
     return typeset.pdf_apart("page", content, made_at) if apart else typeset.pdf("page", content, made_at)
 
 
 def pictures(pages: Sequence[Page], made_at: datetime) -> list[bytes]:
     """The sheets of the PDF as PNG. Raises TypesetError."""
-    return typeset.pictures("page", [_with_breaks(page) for page in pages], made_at)
+    return typeset.pictures("page", ready(pages), made_at)
+
+
+def ready(pages: Sequence[Page]) -> list[Page]:
+    """The pages as the template takes them."""
+    return [_with_breaks(page) for page in pages]
 
 
 def _with_breaks(page: Page) -> Page:

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from storage import documents
+from storage import announcements, documents, mailroom, originals, outbound, same_cases
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 CANDIDATES_A_PAGE_MAX: Final = 500
+# What is kept of a dossier beside its row: keys are forgotten, and what may name a person is cleared.
+_BESIDE: Final = (
+    documents.forget_keys,
+    mailroom.forget_keys,
+    originals.forget_names,
+    outbound.forget_addresses,
+    same_cases.forget_reasons,
+    announcements.forget,
+)
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -106,7 +115,8 @@ def forget(
     values = {"id": dossier, "report": report, "statement": statement, "judgement": judgement, "at": at_us}
     if not tx.execute(_FORGET, values).rowcount:
         return False
-    documents.forget_keys(tx, dossier)
+    for forget_of in _BESIDE:
+        forget_of(tx, dossier)
     if not statement:
         tx.execute(_CLEAR_SAID, {"id": dossier})
     tx.execute(_CLEAR_WHY, {"id": dossier, "plain": list(plain_reasons)})

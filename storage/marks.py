@@ -37,6 +37,7 @@ _LAST: Final = sa.text(
 _ENTRIES: Final = sa.text(
     "SELECT (SELECT count(*) FROM dossier WHERE pack IS NOT NULL) + (SELECT count(*) FROM document)"
     " + (SELECT count(*) FROM piece) - (SELECT count(DISTINCT dossier) FROM piece)"
+    " + (SELECT count(*) FROM announced) + (SELECT count(*) FROM scan)"
 )
 
 

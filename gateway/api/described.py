@@ -7,6 +7,7 @@ answers.
 
 from __future__ import annotations
 
+import sys
 import typing
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -18,20 +19,7 @@ from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecuritySch
 from msgspec import Struct
 
 from gateway import report
-from gateway.api import (
-    anyone,
-    desk_papers,
-    log,
-    oauth,
-    office,
-    papers,
-    procedures_shown,
-    reports,
-    submit,
-    submit_upload,
-    uploads,
-    views,
-)
+from gateway.api import oauth, postal_announcements, submit, submit_upload, uploads
 from gateway.api.described_doors import AUDIENCES, BEHIND, DOORS
 from gateway.api.described_page import page
 from gateway.api.described_shapes import Door, Said, bytes_of
@@ -41,6 +29,7 @@ from gateway.callers import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
     from litestar import Request
     from litestar.handlers import HTTPRouteHandler
@@ -52,6 +41,10 @@ _MIB = 1024 * 1024
 _INT64_MAX = 2**63 - 1
 # The kinds whose problem is a refusal of the dossier itself, with its findings and signed notice.
 _OF_DOSSIERS = frozenset({"not-your-unit", "malformed", "signature-refused", "findings"})
+# The kinds whose problem has members of its own.
+_WITH_MEMBERS = {"announcement-refused": "AnnouncementProblem"}
+# Schemas that bodies and problems name.
+_NAMED = {"UploadNamed", "AnnouncementSent", "AnnouncementProblem"}
 _TOLD = (
     "Cổng tiếp nhận hồ sơ bảo hiểm xã hội đã ký số. Mỗi hồ sơ được nhận đúng một lần và có biên nhận mang chữ ký của "
     "cổng; mọi lỗi của một hồ sơ được nêu trong một lần. Lỗi viết theo RFC 9457, bằng tiếng Việt hoặc tiếng Anh theo "
@@ -239,6 +232,16 @@ def _body(kind: str, body_bytes_max: int) -> Json:
     if kind == "part":
         told = _both("Các byte của phần này", "the bytes of this part")
         return {"required": False, "description": told, "content": {uploads.PART: {"schema": bytes_of(uploads.PART)}}}
+    if kind == "announcement":
+        told = _both("Phong bì, bảng, hoặc JSON", "an envelope, a sheet, or JSON")
+        raw = (*postal_announcements.XML, postal_announcements.XLSX, postal_announcements.CSV)
+        ways: Json = {postal_announcements.JSON: {"schema": _ref("schemas", "AnnouncementSent")}}
+        ways |= {one: {"schema": bytes_of(one)} for one in raw}
+        return {"required": True, "description": told, "content": ways}
+    if kind == "scan":
+        told = _both("Tệp quét: PDF, TIFF hoặc JPEG, tối đa 300 trang", "a scan: PDF, TIFF or JPEG, up to 300 pages")
+        scans = ("application/pdf", "image/tiff", "image/jpeg")
+        return {"required": True, "description": told, "content": {one: {"schema": bytes_of(one)} for one in scans}}
     most = f"{body_bytes_max} byte" if body_bytes_max % _MIB else f"{body_bytes_max // _MIB} MiB"
     told = _both(
         f"Các byte của phong bì Hoso đã ký, đúng như đã ký; tối đa {most} (gói ASiC-E: đến Tus-Max-Size của "
@@ -301,7 +304,7 @@ def _problem(status: int, codes: list[str]) -> Json:
     headers += {401: ["WWW-Authenticate"], 429: [name for name in HEADERS if name.startswith("RateLimit-")]}.get(
         status, []
     )
-    kinds = {"RefusedDossier" if code in _OF_DOSSIERS else "Problem" for code in codes}
+    kinds = {"RefusedDossier" if code in _OF_DOSSIERS else _WITH_MEMBERS.get(code, "Problem") for code in codes}
     refs = [_ref("schemas", name) for name in sorted(kinds, reverse=True)]
     return {
         "description": "\n".join(f"`{code}`: {_both(KINDS[code].title_vi, KINDS[code].title_en)}" for code in codes),
@@ -315,24 +318,11 @@ def _schemas(generated: Json) -> Json:
     """The structs' own schemas, with their docstrings; what is no struct as the framework saw it."""
     structs = {
         name: kind
-        for module in (
-            anyone,
-            desk_papers,
-            log,
-            oauth,
-            office,
-            papers,
-            procedures_shown,
-            reports,
-            submit,
-            submit_upload,
-            uploads,
-            views,
-        )
+        for module in _doors()
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, Struct)
     }
-    named = {_named(said.schema) for door in DOORS.values() for said in door.answers.values()} | {"UploadNamed"}
+    named = {_named(said.schema) for door in DOORS.values() for said in door.answers.values()} | _NAMED
     wanted = [structs[name] for name in sorted((named | generated.keys()) & structs.keys())]
     _, written = msgspec.json.schema_components(
         [*wanted, Problem, _with_hints(RefusedDossier)], ref_template="#/components/schemas/{name}"
@@ -342,6 +332,11 @@ def _schemas(generated: Json) -> Json:
         for field, of_field in schema.get("properties", {}).items():
             _describe_field(name, field, of_field)
     return dict(sorted(schemas.items()))
+
+
+def _doors() -> list[ModuleType]:
+    """The modules of the doors, which import every shape that they speak in."""
+    return [module for name, module in sorted(sys.modules.items()) if name.startswith(__name__.rpartition(".")[0])]
 
 
 def _named(schema: str | Json) -> str:

@@ -12,6 +12,7 @@ from gateway.api.described_figures import FIGURES_DOORS
 from gateway.api.described_log import LOG_DOORS
 from gateway.api.described_papers import PAPER_DOORS
 from gateway.api.described_parts import PARTS_DOORS
+from gateway.api.described_postal import POSTAL_DOORS
 from gateway.api.described_shapes import Door, Json, Said, Words, bytes_of, kept_a_while
 from gateway.api.described_uploads import UPLOAD_DOORS
 from gateway.api.described_webhooks import WEBHOOK_DOORS
@@ -22,6 +23,7 @@ AUDIENCES: dict[str, Words] = {
     "employer": ("Đơn vị sử dụng lao động và tổ chức I-VAN", "Employers and I-VANs"),
     "parties": ("Các bên của hồ sơ", "The parties of a dossier"),
     "office": ("Cơ quan bảo hiểm xã hội", "The social-insurance offices"),
+    "post": ("Bưu chính", "The post"),
     "operator": ("Vận hành", "Operators"),
     "anyone": ("Mọi người", "Anyone"),
 }
@@ -86,7 +88,8 @@ DOORS: dict[str, Door] = {
         },
     ),
     "submit_dossier": Door(
-        audience="employer", roles=_SENDERS, body="dossier-or-upload", parameters=("batch", "Content-Digest"),
+        audience="employer", roles=_SENDERS, body="dossier-or-upload",
+        parameters=("batch", "half_of", "Content-Digest"),
         vi="Nộp hồ sơ đã ký",
         told_vi="Gửi đúng các byte của phong bì đã ký, hoặc nêu lượt tải lên chứa các byte ấy. "
         "Nhận được thì có biên nhận; gửi lại chính các byte đó thì được "
@@ -390,5 +393,5 @@ DOORS |= FIGURES_DOORS
 DOORS |= DUE_DOORS
 DOORS |= PARTS_DOORS
 DOORS |= PAPER_DOORS
-
+DOORS |= POSTAL_DOORS
 DOORS |= DESK_DOORS

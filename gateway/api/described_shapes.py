@@ -35,7 +35,7 @@ class Door(Struct, frozen=True, kw_only=True):
     en: str = ""
     told_en: str = ""
     roles: tuple[Role, ...] = ()
-    body: Literal["", "dossier", "dossier-or-upload", "part", "token"] = ""
+    body: Literal["", "dossier", "dossier-or-upload", "part", "token", "scan", "announcement"] = ""
     parameters: tuple[str, ...] = ()
     answers: dict[int, Said] = {}
     problems: tuple[str, ...] = ()

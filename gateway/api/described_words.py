@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.api.described_postal_announcements import ANNOUNCEMENT_MEANINGS
+from gateway.api.described_postal_handlings import HANDLINGS_MEANINGS
+from gateway.api.described_postal_items import ITEM_MEANINGS
+from gateway.api.described_postal_mailroom import MAILROOM_MEANINGS
+from gateway.api.described_postal_manifests import MANIFEST_MEANINGS
+from gateway.api.described_postal_returns import POSTAL_RETURN_MEANINGS
 from gateway.api.described_shapes import Words
 from gateway.api.described_webhooks import WEBHOOK_MEANINGS
 
@@ -186,6 +192,7 @@ MEANINGS: dict[str, Words] = {
     "durable_bytes": ("số byte đã giữ bền", "how many bytes are durable"),
     "ends_at": ("giữ đến lúc nào", "until when it is kept"),
     "dossier": ("mã hồ sơ tại cổng", "the gateway's id of the dossier"),
+    "announcement": ("mã báo trước", "the announcement's id"),
     "receipt_number": ("số biên nhận", "the receipt's number"),
     "receipt": ("biên nhận: JWS dạng gọn", "the receipt: a compact JWS"),
     "judgement": (
@@ -203,7 +210,7 @@ MEANINGS: dict[str, Words] = {
     "due_at": ("hạn trả kết quả", "when the result is due"),
     "sha256": ("SHA-256 của các byte, 64 chữ số thập lục phân", "SHA-256 of the bytes, 64 hex digits"),
     "size_bytes": ("số byte", "size in bytes"),
-    "batch": ("đợt trong kỳ", "which filing of the period this is"),
+    "batch": ("đợt trong kỳ; của tệp quét: tên tập", "which filing of the period this is; of scans: the pile's name"),
     "follows": ("mã hồ sơ mà hồ sơ này tiếp theo", "the dossier that this one follows"),
     "competent_office": ("mã cơ quan BHXH thụ lý", "the competent office's code"),
     "procedure": ("mã thủ tục", "the procedure's code"),
@@ -264,8 +271,8 @@ MEANINGS: dict[str, Words] = {
     ),
     "ReadingShown.correlation": ("mã có trong câu trả lời ấy", "the id that the answer carried"),
     "number": (
-        "số thứ tự của tệp trong hồ sơ; khi tra cứu: số biên nhận",
-        "the file's number in the dossier; in tracking, the receipt's",
+        "số thứ tự của tệp trong hồ sơ; khi tra cứu: số biên nhận; bưu gửi: số bưu gửi",
+        "the file's number in the dossier; in tracking, the receipt's; of a postal item, its own",
     ),
     "version": ("phiên bản", "the version"),
     "on": ("vào ngày nào, yyyy-MM-dd; mặc định: hôm nay", "on which day, yyyy-MM-dd; today if none is named"),
@@ -294,3 +301,9 @@ MEANINGS: dict[str, Words] = {
 }
 MEANINGS |= {"DocumentHeld.held": ("cổng có giữ không", "whether the gateway holds it")}
 MEANINGS |= WEBHOOK_MEANINGS
+MEANINGS |= ITEM_MEANINGS
+MEANINGS |= MAILROOM_MEANINGS
+MEANINGS |= MANIFEST_MEANINGS
+MEANINGS |= HANDLINGS_MEANINGS
+MEANINGS |= POSTAL_RETURN_MEANINGS
+MEANINGS |= ANNOUNCEMENT_MEANINGS

@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import Meta, Struct
 
 from gateway import desk
-from gateway.api import views
+from gateway.api import views, work_views
 from gateway.api.caller import doors_for, require, require_office
 from gateway.api.once import once_of
 from gateway.api.problems import Refused
@@ -233,14 +233,14 @@ async def list_work(
     caller: NamedDependency[Caller],
     states: Annotated[list[WorkState] | None, QueryParameter(name="state")] = None,
     after: Annotated[int, QueryParameter(ge=0, le=2**63 - 1)] = 0,
-) -> views.OpenWorkPage:
+) -> work_views.OpenWorkPage:
     """What is offered, leased or on the dead list, in the order it was offered; ask on with `after=next`."""
     if caller.role != "operator":
         require_office(caller, office)
 
-    def look() -> views.OpenWorkPage:
+    def look() -> work_views.OpenWorkPage:
         with house.database.read() as tx:
-            return views.open_work_page(work.listed(tx, office, states or get_args(WorkState), after), after)
+            return work_views.open_work_page(work.listed(tx, office, states or get_args(WorkState), after), after)
 
     return await house.run(look)
 
@@ -266,7 +266,7 @@ def _taken(body: bytes) -> Taken:
 
 
 def _render(tables: Tables, handed: desk.Handed) -> bytes:
-    return msgspec.json.encode(views.work_page(handed, lambda dossier: procedure_of(dossier, tables)))
+    return msgspec.json.encode(work_views.work_page(handed, lambda dossier: procedure_of(dossier, tables)))
 
 
 def _once(request: Request[Any, Any, Any], office: str, wanted: LeaseWanted, tables: Tables) -> Once | None:

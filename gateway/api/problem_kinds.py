@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from gateway.api.problem_kind import Kind
+from gateway.api.problem_kinds_post import POST_KINDS
 
-from msgspec import Struct
-
-Retry = Literal["never", "same-request", "after"]
-
-
-class Kind(Struct, frozen=True, kw_only=True):
-    """A kind of problem: what it is and what to do about it."""
-
-    status: int
-    retry: Retry
-    title_vi: str
-    title_en: str
-    remedy_vi: str
-    remedy_en: str
-
-
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, Kind] = POST_KINDS | {
     "bad-request": Kind(
         status=400, retry="never",
         title_vi="Yêu cầu không đúng dạng", title_en="The request is not well formed",

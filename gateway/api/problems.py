@@ -9,14 +9,29 @@ from msgspec import Struct
 
 from gateway.about import NotOpen
 from gateway.api.body import BodyTooLarge, DigestDiffers, DigestUnreadable, SenderGone, SenderSlow, SpoolFull
-from gateway.api.problem_kinds import KINDS, Kind, Retry
+from gateway.api.problem_kind import Kind, Retry
+from gateway.api.problem_kinds import KINDS
 from gateway.callers import BudgetSpent, NotKnown
 from gateway.contents import ContentErased
 from gateway.desk import PickupForged
 from gateway.desk_papers import PaperNotThere, RegisterInParts, RegisterTooLong
 from gateway.ids import NumbersExhausted
 from gateway.intake import Poisonous
+from gateway.mailroom.filing import FiledBefore, NotAsSeen
+from gateway.mailroom.opening import NotInMailRoom, OpenedOtherwise, OpeningUnfit
+from gateway.mailroom.reading import ScanUnreadable
+from gateway.mailroom.scanning import ScanNotNow, ScanRefused, ScansTooMany
 from gateway.outgoing import AddressRefused
+from gateway.postal.announce import AnnouncementMoved, AnnouncementNotThere, AnnouncementUnfit
+from gateway.postal.custody import OriginalUnknown
+from gateway.postal.items import BoundElsewhere, ItemMoved, ItemNotThere, ItemUnfit, NumberRefused
+from gateway.postal.manifest_said import ManifestUnfit, SignatureForged
+from gateway.postal.manifests import AlreadySettled, ManifestForbidden, ManifestNotThere
+from gateway.postal.pickup_sending import PickupNotOffered
+from gateway.postal.pools import PoolEmpty
+from gateway.postal.returns import NotOutbound, ReturnSettled, ReturnUnfit
+from gateway.postal.same_case import CaseUnknown
+from gateway.printing import NothingToPrint
 from gateway.repeated import KeyReused
 from gateway.report_rules import ReportUnfit
 from gateway.reports import NotTheirs
@@ -38,9 +53,11 @@ from gateway.uploads import (
     UploadTooLarge,
 )
 from gateway.webhook import WebhookRefused, WebhooksTooMany, WebhookUnknown
+from schemas.paper_codes import SheetsChanged
 from schemas.typeset import TooLongError
 from signing.seal import SealAway
 from storage.database import DatabaseAway
+from storage.originals import OriginalElsewhere
 from storage.vault import ContentCorrupt, ContentMissing, VaultAway, VaultFull
 from storage.work import LeaseLost
 
@@ -101,6 +118,36 @@ _OF_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
     (WebhookRefused, "webhook-refused"),
     (AddressRefused, "address-refused"),
     (WebhooksTooMany, "webhooks-too-many"),
+    (AnnouncementNotThere, "not-found"),
+    (AnnouncementUnfit, "announcement-unfit"),
+    (AnnouncementMoved, "announcement-moved"),
+    (ManifestNotThere, "not-found"),
+    (ManifestForbidden, "forbidden"),
+    (ManifestUnfit, "manifest-unfit"),
+    (SignatureForged, "manifest-forged"),
+    (AlreadySettled, "manifest-settled"),
+    (NotInMailRoom, "not-found"),
+    (OpenedOtherwise, "opened-otherwise"),
+    (OpeningUnfit, "opening-unfit"),
+    (ScanRefused, "scan-unreadable"),
+    (ScanUnreadable, "scan-unreadable"),
+    (ScanNotNow, "scan-not-read-yet"),
+    (ScansTooMany, "scans-too-many"),
+    (NotAsSeen, "not-as-seen"),
+    (FiledBefore, "paper-filed"),
+    (NotOutbound, "not-found"),
+    (OriginalUnknown, "not-found"),
+    (CaseUnknown, "not-found"),
+    (ReturnUnfit, "return-unfit"),
+    (ReturnSettled, "return-settled"),
+    (OriginalElsewhere, "original-elsewhere"),
+    (NumberRefused, "item-number-refused"),
+    (BoundElsewhere, "item-bound"),
+    (ItemMoved, "item-moved"),
+    (ItemUnfit, "item-unfit"),
+    (ItemNotThere, "not-found"),
+    (PoolEmpty, "pool-empty"),
+    (PickupNotOffered, "pickup-not-offered"),
     (VaultFull, "store-full"),
     (VaultAway, "store-away"),
     (SealAway, "store-away"),
@@ -110,13 +157,20 @@ _OF_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
     (ContentMissing, "content-unreadable"),
     (ContentCorrupt, "content-unreadable"),
     (TooLongError, "too-long-for-pdf"),
+    (SheetsChanged, "forms-changed"),
+    (NothingToPrint, "not-found"),
     (NumbersExhausted, "numbers-exhausted"),
     (Poisonous, "internal"),
 )
 # Whose own words may be shown: they speak of the request, never of our inside.
 _SPEAKS = (
+    ReturnUnfit, OriginalElsewhere,
+    AnnouncementUnfit,
     BodyTooLarge, SenderSlow, SenderGone, DigestDiffers, DigestUnreadable, UploadTooLarge, UploadsTooMany,
     UploadOffsetDiffers, UploadIncomplete, MetadataUnreadable, ReportUnfit, ResultRefused, IllegalTransition,
+    ManifestUnfit, ManifestForbidden, SignatureForged,
+    OpenedOtherwise, OpeningUnfit, ScanRefused, ScanNotNow, ScansTooMany, NotAsSeen, FiledBefore,
+    NumberRefused, BoundElsewhere, ItemMoved, ItemUnfit,
     PickupForged, NotOpen, RegisterTooLong, RegisterInParts, WebhookRefused, AddressRefused,
 )  # fmt: skip
 

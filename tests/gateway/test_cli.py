@@ -31,8 +31,14 @@ GROUPS = {
     "ledger": ("close", "list", "show", "key"),
     "hold": ("place", "lift", "list"),
     "fact": ("list", "show", "confirm", "withdraw", "history"),
-}
-ALL = [(name, *more) for name in COMMANDS for more in ([(one,) for one in GROUPS[name]] if name in GROUPS else [()])]
+    "post": (
+        "announce", "show", "items", "pool load", "pool list", "pool recall", "handlings", "open", "scan", "originals",
+        "manifest new", "manifest add", "manifest close", "manifest send", "account",
+    ),
+}  # fmt: skip
+ALL = [
+    (name, *more) for name in COMMANDS for more in ([one.split() for one in GROUPS[name]] if name in GROUPS else [()])
+]
 
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)

@@ -1,6 +1,7 @@
 """The interface's description of itself: whole, valid, and true of what the doors answer."""
 
 import copy
+import io
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
+from PIL import Image
 
 from gateway import closing, figures_public
 from gateway.api import described
@@ -21,6 +23,7 @@ from gateway.figures import rules_in_force
 from gateway.paper_receipt import paper_key
 from tests.gateway import test_doors
 from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, a_dossier, basic, inhouse
+from tests.postal.manifests_made import a_manifest, a_receipt, an_item
 
 Json = dict[str, Any]
 DIGEST = "0" * 64
@@ -170,7 +173,7 @@ def test_every_operation_is_whole(document: Json) -> None:
         assert len(operation["tags"]) == 1
         assert operation["summary"].count(" · ") == 1, operation["summary"]
         assert "\n\n" in operation["description"], path
-        assert method in ("POST", "PATCH") or "requestBody" not in operation
+        assert method in ("POST", "PUT", "PATCH") or "requestBody" not in operation
         for answer in [resolved(document, one) for one in operation["responses"].values()]:
             assert answer["description"]
             assert "document follows" not in answer["description"]
@@ -363,6 +366,13 @@ def test_what_the_doors_answer_is_what_is_described(gateway: Inhouse, document: 
     answers += [gateway("GET", f"/v1/absence?sha256={one}", employer) for one in (never, digest, "x")]
     answers.append(gateway("GET", f"/v1/absence?sha256={never}", employer, headers={"accept-language": "en"}))
     answers += figures(gateway, operator, employer)
+    answers += postal_papers(gateway, employer)
+    answers += mail_room(gateway, gateway.bearer("office", offices=[OFFICE]))
+    answers += postal_announcements(gateway, employer)
+    answers += handlings_told(gateway)
+    answers += items_bound(gateway, employer)
+    answers += returns_told(gateway, dossier, employer)
+    answers += manifests_told(gateway, office, operator)
     assert {409, 422} <= {one.status_code for one in answers}
     for answer in answers:
         hold(document, answer)
@@ -381,6 +391,130 @@ def figures(gateway: Inhouse, operator: str, employer: str) -> list[httpx.Respon
     answers += [gateway("GET", f"/v1/figures{more}", operator) for more in ("", ".csv", "?by=month", "?from=x")]
     answers.append(gateway("GET", "/v1/figures", operator, headers={"accept": "text/csv"}))
     return [*answers, gateway("GET", "/v1/figures", employer)]
+
+
+def manifests_told(gateway: Inhouse, office: str, operator: str) -> list[httpx.Response]:
+    """A manifest and its receipt, told twice, told otherwise, settled and printed; and the account of paper."""
+    post, path, account = gateway.bearer("post", offices=["vnpost"]), "/v1/postal/manifests", "/v1/postal/account"
+    manifest = a_manifest(an_item("RR473124829VN", book=2))
+    receipt = a_receipt(an_item("RR473124829VN", book=1))
+    one, none = f"{path}/{manifest['id']}", f"{path}/{manifest['id'].replace('-', '0')}"
+    sent = (manifest, manifest, manifest | {"number": "BK-2"}, manifest | {"signature": "a.b.c", "id": DIGEST}, {})
+    answers = [gateway("POST", path, post, json=said) for said in sent]
+    answers.append(gateway("POST", path, office, json=manifest))
+    answers += [gateway("POST", f"{one}/received", office, json=said) for said in (receipt, receipt, a_receipt(), {})]
+    answers.append(gateway("POST", f"{none}/received", office, json=receipt))
+    settled = ({"note": "đủ"}, {"note": "đủ"}, {"note": "thiếu"}, {})
+    answers += [gateway("POST", f"{one}/settlement", office, json=note) for note in settled]
+    answers += [gateway("GET", asked, office) for asked in (path, f"{path}?state=x", one, none, f"{one}/note.pdf")]
+    days = ("", "?day=2026-01-01", "?day=x")
+    answers += [gateway("GET", f"{account}{ending}{day}", operator) for ending in ("", ".csv") for day in days]
+    return [*answers, gateway("GET", account, post, headers={"accept": "text/csv"})]
+
+
+def handlings_told(gateway: Inhouse) -> list[httpx.Response]:
+    """Carriers' events, in our words and in their own, some of them bad; and the words that nobody knows."""
+    carrier, path = gateway.bearer("post", offices=["vnpost"]), "/v1/postal"
+    event = {"item": "RR473124829VN", "word": "Lời lạ", "at": "2026-03-02T08:00:00"}
+    said = ({"handlings": [event, event | {"item": "?"}]}, {"handlings": []}, {"handlings": [event], "carrier": "ems"})
+    answers = [gateway("POST", f"{path}/handlings", carrier, json=one) for one in said]
+    own = {"ID": "RR473124829VN", "Events": [{"EventCd": "EMA", "EventDT": "02/03/2026 08:00"}]}
+    answers += [gateway("POST", f"{path}/carriers/vnpost/handlings", carrier, json=one) for one in (own, {})]
+    answers.append(gateway("POST", f"{path}/carriers/ems/handlings", carrier, json=own))
+    return [*answers, *(gateway("GET", f"{path}/words{every}", carrier) for every in ("", "?all=true"))]
+
+
+def postal_announcements(gateway: Inhouse, employer: str) -> list[httpx.Response]:
+    """Paper announced, announced again, looked at, cancelled, and what goes wrong with it."""
+    path = "/v1/postal/announcements"
+    xml, json = {"content-type": "application/xml"}, {"content-type": "application/json"}
+    answers = [gateway("POST", path, employer, content=a_dossier(902), headers=xml) for _ in range(2)]
+    made = f"{path}/{answers[0].json()['announcement']}"
+    for door in (path, f"{path}/check"):
+        sent = ({"dossiers": [{}]}, {"dossiers": []}, {"dossiers": [{"envelope": "eA=="}], "office": "99999"})
+        answers += [gateway("POST", door, employer, json=one, headers=json) for one in sent]
+        answers.append(gateway("POST", door, employer, content=b"x", headers={"content-type": "text/plain"}))
+    answers.append(gateway("POST", path, employer, json={"dossiers": [{}], "item": "X"}, headers=json))
+    answers += [gateway("GET", one, employer) for one in (made, f"{path}/p-x")]
+    return [*answers, *(gateway("POST", f"{one}/cancellation", employer) for one in (made, f"{path}/p-x"))]
+
+
+def mail_room(gateway: Inhouse, office: str) -> list[httpx.Response]:
+    """An item that nobody announced: opened, scanned, its page bound, and what goes wrong with it."""
+    told = {"item": "EB000000345VN", "office": OFFICE, "condition": "intact", "counted": [{"kind": "book", "count": 1}]}
+    wrong = ({"condition": "damaged"}, {"opened_at": "2099-01-01T00:00:00+07:00"}, {"counted": [{}]})
+    answers = [gateway("POST", "/v1/mailroom/openings", office, json=told | more) for more in ({}, *wrong)]
+    opening = answers[0].json()["opening"]
+    scan = io.BytesIO()
+    Image.effect_noise((600, 800), 90).save(scan, "JPEG")
+    sent = ((scan.getvalue(), "image/jpeg"), (b"x", "application/pdf"), (b"x", "text/plain"))
+    for content, media_type in sent:
+        path, headers = f"/v1/mailroom/scans?opening={opening}", {"content-type": media_type}
+        answers.append(gateway("POST", path, office, content=content, headers=headers))
+    name = answers[4].json()["scan"]
+    for one in (name, "s-x"):
+        pages = {"pages": [{"scan": one, "number": 1, "dossier": ""}], "reason": "x"}
+        answers.append(gateway("POST", "/v1/mailroom/pages", office, json=pages))
+        answers += [gateway("GET", f"/v1/mailroom/scans/{one}/pages/{page}", office) for page in ("1", "1.png")]
+    for one in (opening, "o-x"):
+        said = {"dossier": "d-x", "reason": "x"}
+        answers.append(gateway("POST", f"/v1/mailroom/openings/{one}/filings", office, json=said))
+        answers.append(gateway("GET", f"/v1/mailroom/openings/{one}", office))
+    return [*answers, gateway("GET", "/v1/mailroom/waiting", office)]
+
+
+def returns_told(gateway: Inhouse, dossier: str, employer: str) -> list[httpx.Response]:
+    """What goes back by post and what is held for its owner, asked for rightly and wrongly; the same case twice."""
+    office = gateway.bearer("office", offices=[OFFICE])
+    path, named = "/v1/postal/returns", dossier.rpartition("/")[2]
+    card = {"kind": "card", "count": 2, "name": "Thẻ BHYT", "dossier": named}
+    address = {"name": "Bà A", "address": "5 Lê Lợi"}
+    said: Json = {"item": "RR123456785VN", "carrier": "vnpost", "dossiers": [named], "contents": [card]}
+    key = {"idempotency-key": "return"}
+    answers = [gateway("POST", path, office, json=said, headers=key)]
+    answers += [gateway("POST", path, office, json=said | {"address": address}, headers=key) for _ in range(2)]
+    answers.append(gateway("POST", path, office, json=said | {"item": ""}))
+    item = f"{path}/RR123456785VN"
+    answers += [gateway("GET", one, office) for one in (path, f"{path}?state=x", item, f"{path}/x", f"{item}/slip.pdf")]
+    answers += [gateway("POST", f"{item}/{what}", office, json={}) for what in ("form-05", "decision")]
+    answers.append(gateway("POST", f"{item}/decision", office, json={"decision": "keep"}))
+    answers += [gateway("GET", f"/v1/postal/originals{form}", office) for form in ("", ".csv", ".pdf", "?office=x")]
+    answers.append(gateway("POST", "/v1/postal/originals/g-x/custody", office, json={"fact": "filed"}))
+    answers += [gateway("GET", f"{dossier}/{what}", employer) for what in ("originals", "same-case")]
+    decided = {"other": "d-x", "decision": "same", "reason": "x"}
+    return [*answers, gateway("POST", f"{dossier}/same-case", office, json=decided)]
+
+
+def items_bound(gateway: Inhouse, employer: str) -> list[httpx.Response]:
+    """Items bound, seen and listed, numbers given out and taken, and what goes wrong with them."""
+    xml, path, carrier = {"content-type": "application/xml"}, "/v1/postal", gateway.bearer("post", offices=["vnpost"])
+    made = gateway("POST", f"{path}/announcements", employer, content=a_dossier(903), headers=xml).json()
+    said = {"announcement": made["announcement"]}
+    item, wrong = f"{path}/items/EA123456785VN", f"{path}/items/CD468359126VN"
+    answers = [gateway("PUT", one, employer, json=said) for one in (item, wrong)]
+    answers.append(gateway("PUT", wrong, employer, json=said | {"typed": False}))
+    answers += [gateway("PUT", item, employer, json=one) for one in ({}, {"announcement": "p-x"}, {"x": 1})]
+    event = {"handlings": [{"item": "EA123456785VN", "word": "Lời lạ", "at": "2026-03-02T08:00:00"}]}
+    gateway("POST", f"{path}/handlings", carrier, json=event)
+    answers += [gateway("GET", one, employer) for one in (item, wrong, f"{path}/items/x", f"{path}/items")]
+    answers.append(gateway("GET", f"{path}/items?state=x", employer))
+    pool = f"{path}/pool/vnpost"
+    numbers = {"numbers": ["EB000000270VN", "EB000000345VN", "x"]}
+    answers += [gateway("POST", one, carrier, json=numbers) for one in (pool, f"{path}/pool/ems")]
+    answers += [gateway("POST", f"{pool}/takings", employer, json=said) for _ in range(2)]
+    answers += [gateway("POST", f"{pool}/recalls", employer, json={"numbers": [one]}) for one in ("EB000000270VN", "x")]
+    party = {"name": "A", "address": "B", "phone": "1"}
+    return [*answers, gateway("POST", f"{item}/pickup", employer, json={"sender": party, "receiver": party})]
+
+
+def postal_papers(gateway: Inhouse, employer: str) -> list[httpx.Response]:
+    """Cover sheets and forms of what is announced, before and after it is cancelled."""
+    xml = {"content-type": "application/xml"}
+    made = gateway("POST", "/v1/postal/announcements", employer, content=a_dossier(901), headers=xml).json()
+    paths = [*(made[name] for name in ("cover_url", "forms_url")), "/v1/postal/announcements/p-x/cover.pdf"]
+    answers = [gateway("GET", path, employer) for path in paths]
+    gateway("POST", f"/v1/postal/announcements/{made['announcement']}/cancellation", employer)
+    return [*answers, *(gateway("GET", path, employer) for path in paths)]
 
 
 def following(gateway: Inhouse, employer: str, dossier: str) -> list[httpx.Response]:

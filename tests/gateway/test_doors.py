@@ -201,6 +201,50 @@ DOORS: list[tuple[str, str, set[Role]]] = [
     ("GET", "/v1/absence?sha256=" + "0" * 64, {"employer", "ivan"}),
     ("GET", "/v1/dossiers/d-x/parts/1", {"employer", "ivan", "office"}),
     ("GET", "/v1/documents?sha256=" + "0" * 64, {"employer", "ivan"}),
+    ("POST", "/v1/postal/handlings", {"post"}),
+    ("POST", "/v1/postal/carriers/vnpost/handlings", {"post"}),
+    ("GET", "/v1/postal/words", {"post", "operator"}),
+    ("PUT", "/v1/postal/items/n-x", {"employer", "ivan", "post", "office"}),
+    ("GET", "/v1/postal/items/n-x", {"employer", "ivan", "post", "office"}),
+    ("GET", "/v1/postal/items", {"employer", "ivan", "post", "office"}),
+    ("POST", "/v1/postal/pool/vnpost", {"post"}),
+    ("POST", "/v1/postal/pool/vnpost/takings", {"employer", "ivan", "office"}),
+    ("POST", "/v1/postal/pool/vnpost/recalls", {"employer", "ivan", "post", "office"}),
+    ("POST", "/v1/postal/items/n-x/pickup", {"employer", "ivan", "office"}),
+    ("POST", "/v1/postal/announcements", {"employer", "ivan", "office"}),
+    ("POST", "/v1/postal/announcements/check", {"employer", "ivan", "office"}),
+    ("GET", "/v1/postal/announcements/p-x", {"employer", "ivan", "office", "operator"}),
+    ("POST", "/v1/postal/announcements/p-x/cancellation", {"employer", "ivan", "office"}),
+    ("GET", "/v1/postal/announcements/p-x/cover.pdf", {"employer", "ivan", "office"}),
+    ("GET", "/v1/postal/announcements/p-x/forms.pdf", {"employer", "ivan", "office"}),
+    ("POST", "/v1/mailroom/openings", {"office"}),
+    ("GET", "/v1/mailroom/openings/o-x", {"office"}),
+    ("POST", "/v1/mailroom/openings/o-x/filings", {"office"}),
+    ("POST", "/v1/mailroom/scans?opening=o-x", {"office"}),
+    ("GET", "/v1/mailroom/scans/s-x/pages/1.png", {"office"}),
+    ("POST", "/v1/mailroom/pages", {"office"}),
+    ("GET", "/v1/mailroom/waiting", {"office"}),
+    ("POST", "/v1/postal/returns", {"office"}),
+    ("GET", "/v1/postal/returns", {"office", "operator"}),
+    ("GET", "/v1/postal/returns/i-x", {"office", "operator"}),
+    ("GET", "/v1/postal/returns/i-x/slip.pdf", {"office", "operator"}),
+    ("POST", "/v1/postal/returns/i-x/decision", {"office"}),
+    ("POST", "/v1/postal/returns/i-x/form-05", {"office"}),
+    ("GET", "/v1/postal/originals", {"office", "operator"}),
+    ("GET", "/v1/postal/originals.csv", {"office", "operator"}),
+    ("GET", "/v1/postal/originals.pdf", {"office", "operator"}),
+    ("POST", "/v1/postal/originals/g-x/custody", {"office"}),
+    ("GET", "/v1/dossiers/d-x/originals", {"employer", "ivan", "office", "operator"}),
+    ("GET", "/v1/dossiers/d-x/same-case", {"employer", "ivan", "office", "operator"}),
+    ("POST", "/v1/dossiers/d-x/same-case", {"office"}),
+    ("POST", "/v1/postal/manifests", {"post", "office"}),
+    ("POST", "/v1/postal/manifests/m/received", {"post", "office"}),
+    ("POST", "/v1/postal/manifests/m/settlement", {"office", "operator"}),
+    ("GET", "/v1/postal/manifests", {"post", "office", "operator"}),
+    ("GET", "/v1/postal/manifests/m", {"post", "office", "operator"}),
+    ("GET", "/v1/postal/manifests/m/note.pdf", {"post", "office", "operator"}),
+    ("GET", "/v1/postal/account", {"operator", "post"}),
+    ("GET", "/v1/postal/account.csv", {"operator", "post"}),
 ]
 
 
@@ -451,6 +495,14 @@ def test_the_interface_describes_itself(gateway: Inhouse) -> None:
             .replace("l-x", "{lease}")
             .replace("u-x", "{upload}")
             .replace("w-x", "{webhook}")
+            .replace("p-x", "{announcement}")
+            .replace("n-x", "{number}")
+            .replace("/pool/vnpost", "/pool/{carrier}")
+            .replace("/carriers/vnpost/", "/carriers/{carrier}/")
+            .replace("o-x", "{opening}")
+            .replace("i-x", "{item}")
+            .replace("g-x", "{original}")
+            .replace("s-x/pages/1.png", "{scan}/pages/{page}")
             .replace("0" * 64, "{sha256}")
             .replace("/ledger/0", "/ledger/{number}")
             .replace("/results/1", "/results/{number}")

@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 
 from gateway.erasure import Order, erase
-from storage import documents, originals
-from tests.gateway.bundles import Verifiers, apart, bundle, entry, publish_and_stamp, resealed, stamped_gateway, together
+from storage import announcements, documents, originals
+from tests.gateway.bundles import (
+    Verifiers,
+    apart,
+    bundle,
+    publish_and_stamp,
+    resealed,
+    stamped_gateway,
+    together,
+)
 from tests.gateway.ended import reported, taken
 from tests.gateway.inhouse import OFFICE, UNIT, Inhouse, sign
 from tests.gateway.test_erasure import audited, file_of
@@ -39,9 +47,7 @@ def test_both_verifiers_accept_paper_and_each_half(
     taken(gateway, gateway.bearer("office", offices=[OFFICE]))
     assert audited(gateway) == []
     publish_and_stamp(gateway)
-    check = Verifiers(
-        tmp_path, gateway("GET", "/v1/keys").json(), one.tsa.root.certificate, gateway.clock.now()
-    )
+    check = Verifiers(tmp_path, gateway("GET", "/v1/keys").json(), one.tsa.root.certificate, gateway.clock.now())
     for dossier in (alone.id, main.id, half["record"]):
         check.hold(bundle(gateway, dossier, token), capsys)
     files = apart(bundle(gateway, alone.id, token))
@@ -65,4 +71,5 @@ def test_erasing_takes_scans_custody_and_the_other_half_along(stamped: tuple[Inh
     with house.database.read() as tx:
         assert {one.wrapped_key for one in documents.of(tx, main.id)} == {None}
         assert originals.of(tx, main.id)
+        assert announcements.announced(tx, main.id).pieces == "[]"
     assert audited(gateway) == []

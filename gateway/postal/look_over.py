@@ -1,0 +1,101 @@
+"""The look over all paper: what is late, silent, returned, lost or lying is told of until it is mended.
+
+Every look reads first. Where nothing has changed since the last one, nothing is written.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from gateway import ids
+from gateway.clock import to_us
+from gateway.faults import log_fault
+from gateway.mailroom.finishing import MAILROOM_RULES
+from gateway.postal.custody import RETURN_RULES
+from gateway.postal.watch_account import ACCOUNT_RULE
+from gateway.postal.watch_halves import HALF_RULE
+from gateway.postal.watch_items import ITEM_RULES, settle_ended
+from gateway.postal.watch_manifests import MANIFEST_RULE
+from gateway.postal.words import WORD_RULE
+from storage import alarms, due
+from storage.database import DatabaseAway
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from gateway.house import House
+    from gateway.judge import Tables
+    from gateway.postal.wanted import Rule, Wanted
+    from storage.database import Database
+
+LOOK_OVER_EVERY_S: Final = 60.0
+# Each is looked at by itself: one that fails keeps no other from its turn.
+RULES: Final[list[Rule]] = [
+    *ITEM_RULES,
+    *MAILROOM_RULES,
+    MANIFEST_RULE,
+    ACCOUNT_RULE,
+    HALF_RULE,
+    *RETURN_RULES,
+    WORD_RULE,
+]
+_FAULTS: Final = logging.getLogger("motcua.faults")
+
+
+async def look_over_post(house: House) -> None:
+    """Open, retell and close the alarms about paper, as things stand now. Several workers may do this at once. Raises
+    `DatabaseAway`.
+    """
+    await house.run_apart(look_over, house.database, house.tables, house.clock.now())
+
+
+def look_over(database: Database, tables: Tables, now: datetime, rules: Sequence[Rule] | None = None) -> None:
+    """Bring the alarms up to date; nothing is written when they are. Doing it again changes nothing. Raises
+    `DatabaseAway`.
+    """
+    settle_ended(database)
+    for rule in RULES if rules is None else rules:
+        try:
+            _look(database, tables, now, rule)
+        except DatabaseAway:
+            raise
+        except Exception as fault:
+            log_fault(_FAULTS, f"the look for {', '.join(rule.names)} failed", fault)
+
+
+def _look(database: Database, tables: Tables, now: datetime, rule: Rule) -> None:
+    with database.read() as tx:
+        wanted = {(one.rule, one.subject): one for one in rule.wanted(tx, tables, now)}
+        told = {(name, subject): said for name in rule.names for subject, said in due.sounding(tx, name).items()}
+    fresh = [one for key, one in wanted.items() if key not in told]
+    changed = [one for key, one in wanted.items() if key in told and told[key] != (one.vi, one.en)]
+    ended = [key for key in told if key not in wanted]
+    if fresh or changed or ended:
+        _write(database, fresh, changed, ended, now)
+
+
+def _write(
+    database: Database,
+    fresh: Sequence[Wanted],
+    changed: Sequence[Wanted],
+    ended: Sequence[tuple[str, str]],
+    now: datetime,
+) -> None:
+    with database.begin() as tx:
+        for one in fresh:
+            alarm = alarms.Alarm(
+                id=ids.alarm_id(),
+                rule=one.rule,
+                subject=one.subject,
+                owner=one.owner,
+                since_us=to_us(now),
+                next_step_vi=one.vi,
+                next_step_en=one.en,
+            )
+            alarms.sound(tx, alarm)
+        for one in changed:
+            due.retell(tx, one.rule, one.subject, one.vi, one.en)
+        for name, subject in ended:
+            alarms.close(tx, name, subject, "gateway", to_us(now))
