@@ -93,6 +93,9 @@ _STAND = sa.text(
     "UPDATE original SET state = :state, state_at_us = :at_us, sent_in = :sent_in"
     " WHERE id = :id AND state = :was RETURNING id"
 )
+_FORGET_HOLDERS = sa.text(
+    "UPDATE custody SET holder = '', note = '' WHERE original IN (SELECT id FROM original WHERE dossier = :dossier)"
+)
 _LAST_HOLDER = "(SELECT c.holder FROM custody c WHERE c.original = o.id ORDER BY c.version DESC LIMIT 1)"
 _NOT_RETURNED = (
     f"SELECT {_OF_ORIGINAL}, {_LAST_HOLDER} AS holder, d.statement_number, d.state AS dossier_state,"  # noqa: S608 - names are ours
@@ -234,8 +237,11 @@ def kept_after_end(tx: sa.Connection, ended_before_us: int, most: int = LISTED_M
 
 
 def forget_names(tx: sa.Connection, dossier: str) -> None:
-    """Clear what the originals of an erased dossier are called; how many there were, and where they went, stays."""
+    """Clear what the originals of an erased dossier are called, and what was freely written of who had them; how many
+    there were, and in which items they came and went, stays.
+    """
     tx.execute(sa.text("UPDATE original SET name = '' WHERE dossier = :dossier"), {"dossier": dossier})
+    tx.execute(_FORGET_HOLDERS, {"dossier": dossier})
 
 
 def _kept(rows: Iterable[sa.Row[Any]]) -> list[Kept]:

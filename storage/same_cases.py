@@ -142,6 +142,12 @@ def of(tx: sa.Connection, dossier: str) -> list[SameCase]:
     return _all(tx.execute(_OF, {"dossier": dossier}))
 
 
+def not_different(tx: sa.Connection, dossier: str) -> list[str]:
+    """The dossiers that are one case with it, or may be: a person has not said otherwise."""
+    pairs = [one for one in of(tx, dossier) if one.decision != "different"]
+    return [one.other if one.one == dossier else one.one for one in pairs]
+
+
 def untold(tx: sa.Connection, most: int = PAIRS_MAX) -> list[SameCase]:
     """The pairs whose announced half has come since, and was not told of it."""
     return _all(tx.execute(_UNTOLD, {"most": most}))

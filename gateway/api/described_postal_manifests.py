@@ -25,8 +25,7 @@ _TELLING = ("manifest-unfit", "manifest-forged", "manifest-differs", "store-away
 MANIFEST_MEANINGS: dict[str, Words] = {
     "manifest": ("mã bản kê, một UUID do nơi lập đặt", "the manifest's id, a UUID made where it was written"),
     "difference": (
-        "rỗng: chưa đủ hai bên; ok, short thiếu, surplus thừa, damaged hư hỏng, not-handed không nhận được, unlisted "
-        "không có trong bản kê",
+        "rỗng: chưa đủ hai bên; ok, short thiếu, surplus thừa, damaged hư hỏng, not-handed, unlisted ngoài bản kê",
         '"": both have not spoken yet; ok, short, surplus, damaged, not-handed, unlisted',
     ),
     "signed_by": ("dấu vân tay khóa đã ký; rỗng: không ký", 'the thumbprint of the key that signed; "": not signed'),

@@ -25,7 +25,7 @@ from gateway.reading import record_reading
 from gateway.report import Language
 from gateway.states import State
 from schemas import printed, printed_html
-from storage import courses, journal
+from storage import courses, journal, same_cases
 
 PDF = "application/pdf"
 # What is made for people loads and runs nothing, and stays nowhere: it is about persons.
@@ -109,7 +109,10 @@ async def show_dossier(
         with house.database.read() as tx:
             found = _found(journal.dossier(tx, dossier, scope))
             parts = journal.parts(tx, found.id)
-            return views.dossier_shown(found, parts, language, courses.find(tx, found.id), halves_shown(tx, found))
+            course, others = courses.find(tx, found.id), same_cases.not_different(tx, found.id)
+            # Who may see this one alone learns nothing of the other.
+            same = [one for one in others if journal.dossier(tx, one, scope) is not None]
+            return views.dossier_shown(found, parts, language, course, halves_shown(tx, found), same)
 
     return await house.run(look)
 

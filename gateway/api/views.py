@@ -96,6 +96,7 @@ class DossierShown(Struct, frozen=True, kw_only=True):
     findings: list[FindingShown]
     came_by_post: PaperNamed | None
     halves: list[HalfShown]
+    same_case: list[str]
 
 
 class DossierLine(Struct, frozen=True, kw_only=True):
@@ -182,6 +183,7 @@ def dossier_shown(
     language: Language,
     course: Course | None = None,
     halves: Sequence[HalfShown] = (),
+    same_case: Sequence[str] = (),
 ) -> DossierShown:
     """A dossier with its parts and report; `due_at` is the date in force, if its office has gone on with it."""
     due_us = dossier.due_at_us if course is None else due_in_force_us(course)
@@ -226,6 +228,7 @@ def dossier_shown(
         findings=shown_findings(report.findings, language),
         came_by_post=came_by_post(dossier),
         halves=list(halves),
+        same_case=list(same_case),
     )
 
 

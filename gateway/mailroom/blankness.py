@@ -38,7 +38,7 @@ def is_blank(image: Image.Image) -> bool:
     cells = image.reduce(step)
     around = cells.filter(ImageFilter.BoxBlur(_AROUND_CELLS))
     darker = ImageChops.subtract(around, cells, 1, 128)
-    limit = 128 + max(_DARKER_MIN, round(_GRAIN_TIMES * _grain(cells)))
+    limit = 128 + max(_DARKER_MIN, round(_GRAIN_TIMES * grain(cells)))
     marks = darker.point([1 if grey > limit else 0 for grey in range(256)])
     if marks.histogram()[1] > _DARK_CELLS_MAX:
         return False
@@ -46,16 +46,18 @@ def is_blank(image: Image.Image) -> bool:
     for spot in _spots(marks):
         if len(spot) > _GRAIN_CELLS_MAX and not _is_beside(spot, cells.size) and not _is_hole(spot, cells.size):
             left += len(spot)
-    return left <= _SPECK_CELLS_MAX
+            if left > _SPECK_CELLS_MAX:
+                return False
+    return True
 
 
-def _grain(cells: Image.Image) -> float:
+def grain(cells: Image.Image) -> float:
     """The scan's grain: by how much neighbouring cells differ, in the middle of all; most of a page is paper."""
     counts = ImageChops.difference(cells, ImageChops.offset(cells, 1, 0)).histogram()
     wanted = sum(counts) / 2
     for grey, count in enumerate(counts):
         if count >= wanted:
-            return grey + wanted / count
+            return max(0.5, grey + wanted / count)
         wanted -= count
     return 255.0
 

@@ -14,7 +14,7 @@ import zxingcpp
 from PIL import Image, ImageChops, ImageFilter
 from zxingcpp import BarcodeFormat, Binarizer
 
-from gateway.mailroom.blankness import is_blank
+from gateway.mailroom.blankness import grain, is_blank
 from gateway.mailroom.reading import CODES_MAX, Code, PageRead
 from gateway.mailroom.scan_images import images
 
@@ -24,9 +24,15 @@ if TYPE_CHECKING:
 TEXT_CHARACTERS_MAX: Final = 512
 # What our squares begin with; anything else is somebody else's.
 _OURS: Final = "MOTCUA1/"
-# A little more than the part of the page in which a code at a corner stands, however the page lies.
-_CORNER: Final = 0.36
-_SMALL_GAINS: Final = ((2, 0.6), (3, 0.8), (2, 1.1))
+# How often the image is enlarged, and smoothed by how many of its dots: small squares, pale ones, grainy ones.
+_LIGHTS: Final = ((2, 0.6), (4, 0.6), (3, 0.5), (2, 0.4), (3, 0.8))
+# Where a square may be: so many places on a page are looked at closely, each so wide.
+_PLACES: Final = 5
+_PLACE_MM: Final = 34
+_MARK_MM: Final = 1.2
+_SQUARE_MM: Final = 11
+_GRAINS_MAX: Final = 4
+_PAGE_MM: Final = 297
 # In an image of differences, 128 is as light as its surroundings.
 _INK_GREY: Final = 124
 _TURNS_DEGREES: Final = (-6, 6)
@@ -69,35 +75,49 @@ def read_page(image: Image.Image, number: int) -> PageRead:
 def _look_harder(image: Image.Image) -> tuple[list[zxingcpp.Barcode], bool]:
     """What better light shows, until a code of ours is among it; and whether a square was seen but never read."""
     foreign: list[zxingcpp.Barcode] = []
-    for lit in _lights(image):
+    places = list(_places(image))
+    for lit in _lights(image, places):
         found = _squares(lit)
         if any(map(_is_ours, found)):
             return found, False
         foreign += found
-    return foreign, not foreign and _has_square(image)
+    return foreign, not foreign and any(_has_square(_enlarged(place, 3, 0.6)) for place in places)
 
 
-def _lights(image: Image.Image) -> Iterator[Image.Image]:
-    """The page, and its corners, as they may be read better: smoothed, enlarged, evened out, turned a little."""
+def _lights(image: Image.Image, places: list[Image.Image]) -> Iterator[Image.Image]:
+    """The page smoothed, and its likely places as they may be read better: enlarged, evened out, turned a little."""
     yield image.filter(ImageFilter.BoxBlur(1))
-    corners = list(_corners(image))
-    for larger, smooth in _SMALL_GAINS:
-        for corner in corners:
-            yield _enlarged(corner, larger, smooth)
-    for corner in corners:
-        yield _evened(_enlarged(corner, 2, 0.6), 16)
-    yield _enlarged(image, 1.5, 0.8)
+    for larger, smooth in _LIGHTS:
+        for place in places:
+            yield _enlarged(place, larger, smooth)
+    for place in places:
+        yield _evened(_enlarged(place, 2, 0.6), 16)
     for degrees in _TURNS_DEGREES:
-        for corner in corners:
-            turned = corner.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=_paper(corner))
-            yield _enlarged(turned, 2, 0.6)
+        for place in places:
+            turned = place.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=_paper(place))
+            yield _enlarged(turned, 3, 0.5)
 
 
-def _corners(image: Image.Image) -> Iterator[Image.Image]:
-    wide, high = round(image.width * _CORNER), round(image.height * _CORNER)
-    for left in (image.width - wide, 0):
-        for top in (image.height - high, 0):
-            yield image.crop((left, top, left + wide, top + high))
+def _places(image: Image.Image) -> Iterator[Image.Image]:
+    """Where a square may be, the likeliest first: where light and dark change most, over the breadth of a square."""
+    dots_per_mm = max(image.size) / _PAGE_MM
+    half = image.reduce(2)
+    marks = ImageChops.difference(half, half.filter(ImageFilter.BoxBlur(max(1, round(_MARK_MM * dots_per_mm / 2)))))
+    # No line may count for more than the palest square does.
+    most = _GRAINS_MAX * grain(half)
+    marks = marks.point([round(min(grey, most) * 255 / most) for grey in range(256)])
+    places = marks.reduce(max(1, round(dots_per_mm / 2))).filter(ImageFilter.BoxBlur(_SQUARE_MM // 2))
+    dots_per_place, half_mm = image.width / places.width, _PLACE_MM // 2
+    for _ in range(_PLACES):
+        seen = places.tobytes()
+        at = seen.index(max(seen))
+        x, y = at % places.width, at // places.width
+        around = (x - half_mm) * dots_per_place, (y - half_mm) * dots_per_place
+        side = _PLACE_MM * dots_per_place
+        left, top = max(0, round(around[0])), max(0, round(around[1]))
+        right, bottom = min(image.width, round(around[0] + side)), min(image.height, round(around[1] + side))
+        yield image.crop((left, top, right, bottom))
+        places.paste(0, (x - half_mm // 2, y - half_mm // 2, x + half_mm // 2 + 1, y + half_mm // 2 + 1))
 
 
 def _enlarged(image: Image.Image, larger: float, smooth_px: float) -> Image.Image:
@@ -132,7 +152,7 @@ def _has_square(image: Image.Image) -> bool:
     return any(
         one.format == BarcodeFormat.QRCode and not one.valid
         for one in zxingcpp.read_barcodes(
-            image.filter(ImageFilter.BoxBlur(1)),
+            image,
             formats=zxingcpp.BarcodeFormats((BarcodeFormat.QRCode,)),
             try_invert=False,
             return_errors=True,

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from gateway.clock import to_us
 from gateway.mailroom import matching
-from gateway.mailroom.codes import Printed, check_cover
+from gateway.mailroom.codes import Printed, check_cover, read_code
 from gateway.mailroom.matching import Missing
 from gateway.mailroom.opening import counted_in, expected_in
 from gateway.mailroom.reading import PageRead
@@ -140,7 +140,7 @@ def settle(
     fresh = {
         (scan, page.number): Page(
             scan=scan, number=page.number, dossier="", state=mailroom.WAITING, how="", why="{}",
-            codes=msgspec.json.encode(page).decode(),
+            codes=msgspec.json.encode(_without_foreign(page)).decode(),
         )
         for scan, pages in (read or {}).items()
         for page in pages
@@ -251,6 +251,12 @@ def matched_with(tx: sa.Connection, opening: Opening) -> str:
         opened = [item.number for item in items.of_dossier(tx, dossier) if mailroom.opening_of(tx, item.number)]
         told.append(f"{dossier}:{one.announced.digest.hex()[:16]}:{one.announced.state}:{','.join(sorted(opened))}")
     return " ".join(told)
+
+
+def _without_foreign(page: PageRead) -> PageRead:
+    """The page without what foreign codes on it say: an identity card's tells all about its holder."""
+    codes = [one if read_code(one.text) is not None else structs.replace(one, text="") for one in page.codes]
+    return structs.replace(page, codes=tuple(codes))
 
 
 def _matched(

@@ -208,6 +208,17 @@ def test_a_page_of_another_item_waits_and_so_does_its_dossier(room: PostRoom) ->
     assert room.dossier(there.dossier).status_code == 200
 
 
+def test_what_foreign_codes_say_of_persons_is_not_written_down(room: PostRoom) -> None:
+    came = Came(room, 42, counted=[])
+    scanned = room.scan(came.opening, coded("001090123456||Nguyen Van A|01011990|Nam|Ha Noi|01012021"))
+    assert states(scanned) == [("waiting", "")]
+    with room.gateway.house.database.read() as tx:
+        (page,) = mailroom.pages_in(tx, came.opening)
+    assert "QRCode" in page.codes
+    assert "001090123456" not in page.codes
+    assert "Nguyen" not in page.codes
+
+
 def test_other_offices_get_nothing_of_a_mail_room(room: PostRoom) -> None:
     came = Came(room, 29, counted=[])
     scan = room.scan(came.opening, only(came.forms, [1])).json()["scan"]

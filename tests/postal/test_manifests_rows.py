@@ -1,5 +1,7 @@
 """Manifests as they are kept, on each engine."""
 
+from typing import Any
+
 from storage import journal, manifests, register
 from storage.database import Database
 from storage.manifests import Line, Manifest, Side, Which
@@ -41,7 +43,8 @@ def test_manifests_are_kept_listed_and_those_that_need_a_person_are_told_the_old
         assert manifests.elsewhere(tx, "m-1", ["RR1", "RR2"]) == {"RR1": ["m-3"]}
 
         def listed(*, open_only: bool = False, after: str = "", limit: int = 9, **which: list[str] | None) -> list[str]:
-            asked: dict[str, list[str] | None] = {"offices": None, "carriers": None} | which
+            asked: dict[str, list[str] | None] = {"offices": None, "carriers": None}
+            asked.update(which)
             found = manifests.listed(
                 tx, offices=asked["offices"], carriers=asked["carriers"], open_only=open_only, after=after, limit=limit
             )
@@ -70,7 +73,7 @@ def test_the_paper_tells_whose_dossiers_are_in_an_item_by_the_number_that_people
     paper.bind("RR1", "p-1", [one, other])
     came = put_dossier(database, one.removeprefix("d-"), unit="TS12345")
     paper.say("UPDATE announced SET unit = 'AA1234B' WHERE id = :id", id=other)
-    known = {"code": "TS12345", "tax_code": "1", "office": OFFICE}
+    known: dict[str, Any] = {"code": "TS12345", "tax_code": "1", "office": OFFICE}
     units = [
         register.Unit(**known, name="Tên cũ", valid_from="2020-01-01", valid_to="2025-12-31"),
         register.Unit(**known, name="Tên mới", valid_from="2026-01-01"),
