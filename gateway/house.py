@@ -194,7 +194,7 @@ class House:
         return await asyncio.get_running_loop().run_in_executor(self._press, lambda: step(*args, **kwargs))
 
     async def read_scans(self, step: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """Run a step that reads or renders scans in its thread; others wait for their turn."""
+        """Run a step that reads a scan in its thread; others wait for their turn."""
         return await asyncio.get_running_loop().run_in_executor(self._scans, lambda: step(*args, **kwargs))
 
     async def close(self) -> None:

@@ -133,7 +133,8 @@ async def take_scan(
     with Spool(house.spool) as spool:
         body = await read_body(request.receive, request.headers.get("content-digest"), limits, spool)
         async with house.room_for(body.is_large):
-            kept, wanted = await scanning.take_scan(house, opening, batch, said, body.content(), caller)
+            kept = await scanning.keep_scan(house, opening, batch, said, body.content(), caller)
+    kept, wanted = await scanning.read_kept(house, kept, caller.client)
     await filing.make(house, wanted)
     return await house.run(_scanned, house, kept, language)
 
@@ -233,8 +234,7 @@ async def show_scanned_page(
         return Response(views.trace_shown(found, trace, language), headers=_HEADERS)
     if await house.run(_is_made, house, found.dossier) == "made":
         await record_reading(house, caller, found.dossier, f"scan {scan} {number}", why)
-    content = await scanning.content_of(house, kept)
-    image = await house.read_scans(page_png, content, kept.media_type, number)
+    image = await house.run_apart(_picture, house, kept, number)
     return Response(image, media_type="image/png", headers=_HEADERS)
 
 
@@ -300,6 +300,10 @@ def _page(
             raise openings.NotInMailRoom(scan_id)
         openings.find(tx, scan.opening, caller.offices)
         return scan, found, mailroom.bindings_of(tx, scan_id, number)
+
+
+def _picture(house: House, scan: mailroom.Scan, number: int) -> bytes:
+    return page_png(scanning.content_of(house.stores, scan), scan.media_type, number)
 
 
 def _is_made(house: House, dossier: str) -> str:

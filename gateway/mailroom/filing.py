@@ -170,7 +170,7 @@ def _content(stores: Stores, announced: Announced, wrapped_key: bytes) -> bytes:
 
 async def _make(house: House, made: _Made, paper: Paper) -> None:
     try:
-        paper = structs.replace(paper, scans=await _pdf(house, made))
+        paper = structs.replace(paper, scans=await house.run_apart(_pdf, house.stores, made))
         await file_paper(house, paper, _caller(made))
     except PaperRefused as refused:
         why = [FindingKept(one.code, one.message_vi, one.message_en) for one in refused.findings]
@@ -186,7 +186,7 @@ async def _make(house: House, made: _Made, paper: Paper) -> None:
 
 async def _mend(house: House, made: _Made) -> None:
     try:
-        scans = await _pdf(house, made)
+        scans = await house.run_apart(_pdf, house.stores, made)
     except ScanUnreadable as unreadable:
         log_fault(_FAULTS, f"the pages of {made.dossier} cannot be put together", unreadable)
         return
@@ -194,12 +194,12 @@ async def _mend(house: House, made: _Made) -> None:
     await house.run(_mended, house.stores, made, house.clock.now())
 
 
-async def _pdf(house: House, made: _Made) -> bytes:
+def _pdf(stores: Stores, made: _Made) -> bytes:
     """One PDF of the pages, in their order; b"" of none."""
     if not made.keys:
         return b""
-    contents = {name: (await content_of(house, scan), scan.media_type) for name, scan in made.scans.items()}
-    return await house.read_scans(dossier_pdf, contents, made.keys)
+    contents = {name: (content_of(stores, scan), scan.media_type) for name, scan in made.scans.items()}
+    return dossier_pdf(contents, made.keys)
 
 
 def _caller(made: _Made) -> Caller:

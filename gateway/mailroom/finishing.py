@@ -9,7 +9,7 @@ from gateway.clock import for_people, from_us, to_us
 from gateway.faults import log_fault
 from gateway.mailroom import settling
 from gateway.mailroom.filing import make
-from gateway.mailroom.scanning import ScanNotNow, ScanRefused, content_of, read_kept
+from gateway.mailroom.scanning import ScanNotNow, ScanRefused, read_kept
 from gateway.postal.wanted import Rule, Wanted, has_passed
 from storage import mailroom
 from storage.database import DatabaseAway
@@ -76,7 +76,7 @@ async def _read_again(house: House, before_us: int) -> None:
 
     for scan in await house.run(look):
         try:
-            await make(house, (await read_kept(house, scan, await content_of(house, scan), scan.scanned_by))[1])
+            await make(house, (await read_kept(house, scan, scan.scanned_by))[1])
         except (ScanRefused, ScanNotNow):
             # Told where it waits.
             continue

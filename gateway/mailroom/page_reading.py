@@ -27,8 +27,8 @@ _OURS: Final = "MOTCUA1/"
 # How often the image is enlarged, and smoothed by how many of its dots: small squares, pale ones, grainy ones.
 _LIGHTS: Final = ((2, 0.6), (4, 0.6), (3, 0.5), (2, 0.4), (3, 0.8))
 # Where a square may be: so many places on a page are looked at closely, each so wide.
-_PLACES: Final = 5
-_PLACE_MM: Final = 34
+_PLACES: Final = 4
+_PLACE_MM: Final = 30
 _MARK_MM: Final = 1.2
 _SQUARE_MM: Final = 11
 _GRAINS_MAX: Final = 4

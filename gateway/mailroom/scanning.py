@@ -54,47 +54,42 @@ class _Unread(Struct, frozen=True):
     en: str
 
 
-async def take_scan(
-    house: House, opening_id: str, batch: str, media_type: str, content: bytes, caller: Caller
-) -> tuple[Scan, list[str]]:
-    """Keep a scan of an opening of the caller's office, read it and bind its pages; returns it, and the dossiers that
-    are to be made now.
+async def keep_scan(house: House, opening_id: str, batch: str, media_type: str, content: bytes, caller: Caller) -> Scan:
+    """Keep a scan of an opening of the caller's office as it was sent; durable when this returns.
 
-    The same bytes again find what was kept. Raises `NotInMailRoom`, `ScanRefused`, `ScanNotNow`, `ScansTooMany`, and
-    what the stores raise; trying again is safe after each.
+    The same bytes again find what was kept. Raises `NotInMailRoom`, `ScansTooMany`, and what the stores raise; trying
+    again is safe.
     """
     now = house.clock.now()
-    # (1) Durable before anything is thought about it.
-    scan = await house.run_apart(_keep, house.stores, opening_id, batch, media_type, content, caller, now)
+    return await house.run_apart(_keep, house.stores, opening_id, batch, media_type, content, caller, now)
+
+
+async def read_kept(house: House, scan: Scan, by: str) -> tuple[Scan, list[str]]:
+    """Read a kept scan, if it is not read yet, and bind its pages; returns it, and the dossiers that are to be made
+    now. Raises `ScanRefused`, `ScanNotNow`, and what the stores raise; trying again is safe after each.
+    """
     if scan.state == mailroom.UNREADABLE:
         raise _refused(scan)
-    # (2) Read by a process that can reach nothing of ours.
-    return await read_kept(house, scan, content, caller.client)
-
-
-async def read_kept(house: House, scan: Scan, content: bytes, by: str) -> tuple[Scan, list[str]]:
-    """Read a kept scan, if it is not read yet, and bind its pages. Raises `ScanRefused`, `ScanNotNow`, what the stores
-    raise; trying again is safe.
-    """
     pages: Sequence[PageRead] | None = None
     if scan.state != mailroom.READ:
         try:
-            pages = await house.read_scans(read_scan, content, scan.media_type)
+            # Fetched when its turn has come: those that wait for it take no memory.
+            pages = await house.read_scans(_read, house.stores, scan)
         except ScanUnreadable as error:
             if error.may_retry:
                 raise ScanNotNow(f"{error.vi} · {error.en}") from error
             raise _refused(await house.run(_note, house.stores, scan, error)) from error
-    # (3) What is on the pages and where they belong, in one transaction.
+    # What is on the pages and where they belong, in one transaction.
     return await house.run(_settle, house.stores, scan, pages, by, house.clock.now())
 
 
-async def content_of(house: House, scan: Scan) -> bytes:
+def content_of(stores: Stores, scan: Scan) -> bytes:
     """The bytes of a kept scan. Raises `NotInMailRoom` when nobody may read them any more; what vault and cipher
     raise.
     """
     if scan.wrapped_key is None:
         raise NotInMailRoom(scan.id)
-    return await house.run_apart(_open, house.stores, scan, scan.wrapped_key)
+    return stores.cipher.open(stores.vault.read(scan.place), scan.wrapped_key, scan.sha256)
 
 
 def is_batch(text: str) -> bool:
@@ -157,8 +152,8 @@ def _keep(
     return twin
 
 
-def _open(stores: Stores, scan: Scan, wrapped_key: bytes) -> bytes:
-    return stores.cipher.open(stores.vault.read(scan.place), wrapped_key, scan.sha256)
+def _read(stores: Stores, scan: Scan) -> list[PageRead]:
+    return read_scan(content_of(stores, scan), scan.media_type)
 
 
 def _note(stores: Stores, scan: Scan, error: ScanUnreadable) -> Scan:
