@@ -1,22 +1,25 @@
-"""Whether a page is blank, told only where nothing on it can be writing: holes and the scanner's lid are not.
+"""Whether a page is blank, told only where nothing on it can be writing: holes, staples, the scanner's lid are not.
 
 Only for the process apart.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageChops, ImageFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # A page is looked at in cells, so that grain of the scan goes out: an A4 page's long side has so many.
 _CELLS_HIGH: Final = 585
 _MM_PER_CELL: Final = 297 / _CELLS_HIGH
 _AROUND_CELLS: Final = 25
+# What is darker than this for the most part is no paper.
+_PAPER_GREY_MIN: Final = 96
 # Darker than its surroundings by so many times the grain is no grain any more; and by so much in any case.
 _GRAIN_TIMES: Final = 4.3
 _DARKER_MIN: Final = 6
@@ -30,6 +33,9 @@ _STRIPE_LONGER: Final = 2.5
 _HOLE_MM: Final = (3.5, 9.0)
 _HOLE_FROM_EDGE_MM: Final = 25.0
 _HOLE_FILLED_MIN: Final = 0.62
+_STAPLE_MM: Final = (7.0, 15.0)
+_STAPLE_THICK_CELLS_MAX: Final = 1.6
+_STAPLE_FROM_CORNER_MM: Final = 26.0
 
 
 def is_blank(image: Image.Image) -> bool:
@@ -38,13 +44,17 @@ def is_blank(image: Image.Image) -> bool:
     cells = image.reduce(step)
     around = cells.filter(ImageFilter.BoxBlur(_AROUND_CELLS))
     darker = ImageChops.subtract(around, cells, 1, 128)
+    if sum(cells.histogram()[:_PAPER_GREY_MIN]) * 2 > cells.width * cells.height:
+        return False
     limit = 128 + max(_DARKER_MIN, round(_GRAIN_TIMES * grain(cells)))
     marks = darker.point([1 if grey > limit else 0 for grey in range(256)])
     if marks.histogram()[1] > _DARK_CELLS_MAX:
         return False
     left = 0
     for spot in _spots(marks):
-        if len(spot) > _GRAIN_CELLS_MAX and not _is_beside(spot, cells.size) and not _is_hole(spot, cells.size):
+        if len(spot) > _GRAIN_CELLS_MAX and not any(
+            known(spot, cells.size) for known in (_is_beside, _is_hole, _is_staple)
+        ):
             left += len(spot)
             if left > _SPECK_CELLS_MAX:
                 return False
@@ -105,3 +115,28 @@ def _is_hole(spot: list[int], size: tuple[int, int]) -> bool:
         and len(spot) >= _HOLE_FILLED_MIN * wide * high
         and edge <= _HOLE_FROM_EDGE_MM
     )
+
+
+def _is_staple(spot: list[int], size: tuple[int, int]) -> bool:
+    """Whether it is as long, straight and thin as a staple's shadow, and as near to a corner."""
+    width = size[0]
+    left, top, right, bottom = _box(spot, width)
+    across = min(left, size[0] - 1 - right) * _MM_PER_CELL
+    down = min(top, size[1] - 1 - bottom) * _MM_PER_CELL
+    if max(across, down) > _STAPLE_FROM_CORNER_MM:
+        return False
+    turned = bottom - top > right - left
+    first, last = (min(spot), max(spot)) if turned else (min(spot, key=_column(width)), max(spot, key=_column(width)))
+    begin, end = divmod(first, width), divmod(last, width)
+    long = math.dist(begin, end)
+    if not _STAPLE_MM[0] <= long * _MM_PER_CELL <= _STAPLE_MM[1]:
+        return False
+    high, wide = end[0] - begin[0], end[1] - begin[1]
+    return all(
+        abs(wide * (cell // width - begin[0]) - high * (cell % width - begin[1])) <= _STAPLE_THICK_CELLS_MAX * long
+        for cell in spot
+    )
+
+
+def _column(width: int) -> Callable[[int], int]:
+    return lambda cell: cell % width

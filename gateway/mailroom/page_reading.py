@@ -16,7 +16,7 @@ from zxingcpp import BarcodeFormat, Binarizer
 
 from gateway.mailroom.blankness import grain, is_blank
 from gateway.mailroom.reading import CODES_MAX, Code, PageRead
-from gateway.mailroom.scan_images import images
+from gateway.mailroom.scan_images import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,19 +41,19 @@ _LINES: Final = (BarcodeFormat.Code128, BarcodeFormat.Code39, BarcodeFormat.EAN1
 
 def tell(content: bytes, media_type: str, out: IO[bytes]) -> None:
     """Write what stands on each page as a line of JSON, as soon as it is known. Raises `Refused`."""
-    for number, image in enumerate(images(content, media_type), 1):
-        out.write(msgspec.json.encode(read_page(image, number)) + b"\n")
+    for number, page in enumerate(shown(content, media_type), 1):
+        out.write(msgspec.json.encode(read_page(page.image, number, lost=page.lost)) + b"\n")
         out.flush()
 
 
-def read_page(image: Image.Image, number: int) -> PageRead:
-    """What stands on a page, given as a grey image."""
+def read_page(image: Image.Image, number: int, *, lost: bool = False) -> PageRead:
+    """What stands on a page, given as a grey image; `lost`: something should be there, so it is not blank."""
     found = _squares(image)
     bars = _read(image, _LINES)
     blank = False
     unread = False
     if not any(map(_is_ours, found)):
-        blank = not found and not bars and is_blank(image)
+        blank = not found and not bars and not lost and is_blank(image)
         if not blank:
             harder, unread = _look_harder(image)
             found += harder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pypdfium2
 from PIL import Image, UnidentifiedImageError
@@ -30,6 +30,8 @@ _TURNS: Final = {
     6: Image.Transpose.ROTATE_270,
     8: Image.Transpose.ROTATE_90,
 }
+# What a page is before anything is drawn on it.
+_PAPER_GREY: Final = 255
 _LOCKED: Final = frozenset({raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY})
 
 
@@ -37,8 +39,22 @@ class Refused(Exception):
     """The scan is not read; the argument is the word why. Trying again changes nothing."""
 
 
+class Shown(NamedTuple):
+    """A page as a grey image. `lost` says that the file has something on it, of which nothing at all can be seen: a
+    picture that could not be unpacked, and no blank page.
+    """
+
+    image: Image.Image
+    lost: bool = False
+
+
 def images(content: bytes, media_type: str) -> Iterator[Image.Image]:
     """Every page as a grey image, no side longer than `SIDE_PIXELS_MAX`. Raises `Refused`, also after some pages."""
+    return (page.image for page in shown(content, media_type))
+
+
+def shown(content: bytes, media_type: str) -> Iterator[Shown]:
+    """The same with what is known of each image."""
     return _pdf(content) if media_type == "application/pdf" else _pictures(content, media_type)
 
 
@@ -68,7 +84,7 @@ def pictures(content: bytes, media_type: str) -> Image.Image:
     return picture
 
 
-def _pdf(content: bytes) -> Iterator[Image.Image]:
+def _pdf(content: bytes) -> Iterator[Shown]:
     with closing(pdf_document(content)) as document:
         for index in range(len(document)):
             try:
@@ -82,11 +98,12 @@ def _pdf(content: bytes) -> Iterator[Image.Image]:
                 scale = min(RESOLUTION_DPI / POINTS_PER_INCH, SIDE_PIXELS_MAX / max(width, height))
                 bitmap = page.render(scale=scale, grayscale=True, limit_image_cache=True)
                 # A copy of its own: the bitmap goes with its page.
-                image = bitmap.to_pil().copy()
-            yield image if image.mode == "L" else image.convert("L")
+                image = bitmap.to_pil().convert("L").copy()
+                drawn = raw.FPDFPage_CountObjects(page.raw) > 0
+            yield Shown(image, lost=drawn and image.getextrema()[0] == _PAPER_GREY)
 
 
-def _pictures(content: bytes, media_type: str) -> Iterator[Image.Image]:
+def _pictures(content: bytes, media_type: str) -> Iterator[Shown]:
     with pictures(content, media_type) as picture:
         if getattr(picture, "n_frames", 1) > PAGES_MAX:
             raise Refused("too-many-pages")
@@ -100,7 +117,7 @@ def _pictures(content: bytes, media_type: str) -> Iterator[Image.Image]:
                 raise Refused("too-large") from error
             except (OSError, ValueError, SyntaxError, EOFError) as error:
                 raise Refused("damaged") from error
-            yield image
+            yield Shown(image)
 
 
 def _upright(picture: Image.Image, image: Image.Image) -> Image.Image:

@@ -66,10 +66,9 @@ async def keep_scan(house: House, opening_id: str, batch: str, media_type: str, 
 
 async def read_kept(house: House, scan: Scan, by: str) -> tuple[Scan, list[str]]:
     """Read a kept scan, if it is not read yet, and bind its pages; returns it, and the dossiers that are to be made
-    now. Raises `ScanRefused`, `ScanNotNow`, and what the stores raise; trying again is safe after each.
+    now. One that could not be read is tried once more: it may have been our fault. Raises `ScanRefused`, `ScanNotNow`,
+    and what the stores raise; trying again is safe after each.
     """
-    if scan.state == mailroom.UNREADABLE:
-        raise _refused(scan)
     pages: Sequence[PageRead] | None = None
     if scan.state != mailroom.READ:
         try:

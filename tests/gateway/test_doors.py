@@ -501,6 +501,7 @@ def test_the_interface_describes_itself(gateway: Inhouse) -> None:
             .replace("/carriers/vnpost/", "/carriers/{carrier}/")
             .replace("o-x", "{opening}")
             .replace("i-x", "{item}")
+            .replace("/manifests/m", "/manifests/{manifest}")
             .replace("g-x", "{original}")
             .replace("s-x/pages/1.png", "{scan}/pages/{page}")
             .replace("0" * 64, "{sha256}")

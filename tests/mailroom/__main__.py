@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from tests.mailroom.piles import Outcome, play_asked
 from tests.mailroom.scanner import QUALITIES
 
-# Of the pages of an item's dossiers, how many file themselves.
+# Of the pages that one who misreads nothing would file by the same rules, how many file themselves.
 LEAST = {"good": 0.99, "office": 0.95}
 
 
@@ -70,9 +70,9 @@ def judged(outcomes: Sequence[Outcome]) -> list[str]:
         found.append(f"{wrong} pages were filed wrongly")
     for name, least in LEAST.items():
         own = [one for one in outcomes if one.quality == name]
-        pages, filed = sum(one.pages for one in own), sum(one.filed for one in own)
-        if pages and filed < least * pages:
-            found.append(f"{name}: {filed / pages:.2%} of the pages filed themselves, less than {least:.0%}")
+        fileable, filed = sum(one.fileable for one in own), sum(one.filed for one in own)
+        if filed < least * fileable:
+            found.append(f"{name}: {filed / fileable:.2%} of the pages filed themselves, less than {least:.0%}")
     return found
 
 

@@ -172,7 +172,9 @@ def _foreign(rng: random.Random) -> Image.Image:
 
 
 def scan(pile: Pile, quality: Quality, kind: Kind, rng: random.Random) -> list[bytes]:
-    return scanner.files([scanner.scanned(sheet.image, quality, rng) for sheet in pile.sheets], kind, quality)
+    return scanner.files(
+        [scanner.scanned(sheet.image, quality, rng, blank=sheet.blank) for sheet in pile.sheets], kind, quality
+    )
 
 
 def read(files: Sequence[bytes], kind: Kind) -> list[PageRead]:

@@ -98,14 +98,14 @@ class PostRoom:
         self.office = gateway.bearer("office", offices=[OFFICE])
         self.serial = 0
 
-    def announce(self, *dossiers: tuple[int, Sequence[dict[str, Any]]]) -> dict[str, Any]:
+    def announce(self, *dossiers: tuple[int, Sequence[dict[str, Any]]], office: str = OFFICE) -> dict[str, Any]:
         """Announce dossiers by seed and further pieces; the answer."""
         told = [
             {"envelope": base64.b64encode(an_envelope(seed)).decode(), "pieces": list(pieces)}
             for seed, pieces in dossiers
         ]
         answer = self.gateway(
-            "POST", "/v1/postal/announcements", self.employer, json={"dossiers": told, "office": OFFICE}
+            "POST", "/v1/postal/announcements", self.employer, json={"dossiers": told, "office": office}
         )
         assert answer.status_code in (200, 201), answer.text
         found: dict[str, Any] = answer.json()

@@ -94,14 +94,14 @@ def printed(pdf: bytes) -> list[Image.Image]:
         return pages
 
 
-def scanned(sheet: Image.Image, quality: Quality, rng: random.Random) -> Image.Image:
-    """What the scanner sees of a sheet."""
+def scanned(sheet: Image.Image, quality: Quality, rng: random.Random, *, blank: bool = False) -> Image.Image:
+    """What the scanner sees of a sheet; on a `blank` one nobody has written."""
     # Paper goes in with its narrow side first.
     page = sheet.transpose(rng.choice(_SIDEWAYS)) if sheet.width > sheet.height else sheet
     if rng.random() < quality.faint:
         page = _faint(page, rng)
     if rng.random() < quality.marks:
-        page = _marked(page, rng)
+        page = _marked(page, rng, pen_share=0 if blank else 0.4)
     if rng.random() < quality.stains:
         page = _stained(page, rng)
     page = page.resize(
@@ -165,7 +165,7 @@ def _faint(page: Image.Image, rng: random.Random) -> Image.Image:
     return ImageChops.lighter(pale, bare)
 
 
-def _marked(page: Image.Image, rng: random.Random) -> Image.Image:
+def _marked(page: Image.Image, rng: random.Random, *, pen_share: float) -> Image.Image:
     """Punched holes at the binding edge, a staple's shadow, a stroke of a pen."""
     marked = page.copy()
     pen = ImageDraw.Draw(marked)
@@ -177,7 +177,7 @@ def _marked(page: Image.Image, rng: random.Random) -> Image.Image:
     if rng.random() < 0.6:
         x, y = rng.uniform(0.2, 0.5) * inch, rng.uniform(0.2, 0.5) * inch
         pen.line((x, y, x + 0.4 * inch, y + rng.uniform(-0.3, 0.3) * inch), fill=70, width=6)
-    if rng.random() < 0.4:
+    if rng.random() < pen_share:
         x, y = rng.uniform(0.1, 0.8) * page.width, rng.uniform(0.3, 0.9) * page.height
         points = [(x + step * 9, y + 40 * math.sin(step / 3 + x)) for step in range(40)]
         pen.line(points, fill=50, width=5)
@@ -207,7 +207,8 @@ def files(pages: Sequence[Image.Image], kind: Literal["pdf", "tiff", "jpeg"], qu
     if kind == "jpeg":
         return [jpeg(page, quality) for page in pages]
     out = io.BytesIO()
-    first, rest = pages[0], list(pages[1:])
+    # Copies: Pillow leaves on an image how it was saved last.
+    first, *rest = (page.copy() for page in pages)
     if kind == "tiff":
         first.save(
             out,

@@ -2,6 +2,7 @@
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,8 @@ from tests.mailroom.post_room import BOOK, PostRoom, pile
 def test_a_mail_room_opens_and_scans_with_commands_that_may_be_run_again(
     room: PostRoom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    wire = httpx.ASGITransport(app=room.gateway.door)
+    door: Any = room.gateway.door
+    wire = httpx.ASGITransport(app=door)
     monkeypatch.setattr("gateway.client.httpx.AsyncClient", functools.partial(httpx.AsyncClient, transport=wire))
     client, secret = room.gateway.client("office", offices=[OFFICE])
     (tmp_path / "secret.txt").write_text(secret)

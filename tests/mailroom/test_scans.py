@@ -227,6 +227,8 @@ def test_other_offices_get_nothing_of_a_mail_room(room: PostRoom) -> None:
         assert room.gateway("GET", f"/v1/mailroom/scans/{scan}/pages/{page}", stranger).status_code == 404
     assert room.bind((scan, 1, came.dossier), token=stranger).status_code == 404
     assert room.bind((scan, 1, "d-" + "a" * 26)).status_code == 404
+    elsewhere = room.announce((43, []), office=OTHER_OFFICE)["dossiers"][0]["dossier"]
+    assert room.bind((scan, 1, elsewhere)).status_code == 404
     assert room.scan(came.opening, came.cover, token=stranger).status_code == 404
 
 
@@ -271,6 +273,19 @@ def test_what_cannot_be_read_is_told_clearly_and_costs_nothing_that_was_there(ro
     assert all(scan["why"] for scan in shown["scans"][1:])
     assert shown["pages"] == before["pages"]
     assert room.scan(came.opening, only(came.forms, [3])).json()["dossiers"][0]["state"] == "filed"
+
+
+def test_a_scan_that_could_not_be_read_by_our_own_fault_is_read_when_it_is_sent_again(
+    room: PostRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came = Came(room, 44, counted=[])
+    sent = pile(came.cover, came.forms)
+    with monkeypatch.context() as broken:
+        broken.setattr("gateway.mailroom.apart._MODULE", "gateway.mailroom.no_such_module")
+        assert room.scan(came.opening, sent).json()["code"] == "scan-unreadable"
+    assert [scan["state"] for scan in room.shown(came.opening)["scans"]] == ["unreadable"]
+    assert room.scan(came.opening, sent).json()["dossiers"][0]["state"] == "filed"
+    assert [(scan["state"], scan["why"]) for scan in room.shown(came.opening)["scans"]] == [("read", "")]
 
 
 def test_a_body_that_is_too_large_is_not_read(room: PostRoom, monkeypatch: pytest.MonkeyPatch) -> None:

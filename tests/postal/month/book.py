@@ -54,6 +54,11 @@ class Dossier:
     # Of originals that arrived with it: how many stand where.
     originals: Counter[str] = field(default_factory=Counter)
 
+    def kinds(self) -> list[str]:
+        """The kinds of originals that arrived with it."""
+        held = self.counted or self.announced
+        return [kind for kind in ("book", "card") if held.get(kind)]
+
 
 @dataclass(eq=False)
 class Parcel:
