@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --root-user-action=ignore
 
-.PHONY: help demo serve test check bench interop image-test test-ha test-ceph test-swift lock clean test-faults handlings due-cases routing-cases month-offices
+.PHONY: help demo serve test check bench interop image-test test-ha test-ceph test-swift lock clean test-faults handlings due-cases routing-cases month-offices scans post-month
 .DEFAULT_GOAL := help
 
 help:
@@ -18,7 +18,9 @@ help:
 	@echo "make due-cases  the table of due dates: worked out by hand, by the program, and by walking minute by minute"
 	@echo "make routing-cases  the table of routing cases: who is competent, expected and worked out"
 	@echo "make month-offices  a month of 50,000 dossiers over 40 offices, some silent or dying (DOSSIERS=, SEED=)"
+	@echo "make post-month  a month of 5,000 items with losses, shortages and surplus, every one of which is found (ITEMS=, SEED=, DATABASE=)"
 	@echo "make handlings  100,000 carriers' events shuffled, repeated and truncated against the same in order (EVENTS=, SEED=, DATABASE=)"
+	@echo "make scans    synthetic scans at three qualities: how many pages file themselves, and none wrongly (SCANS=, SEED=)"
 	@echo "make bench    the benchmarks beside their baselines, in one run"
 	@echo "make image-test  build and start the image with buildah (root, buildah and debootstrap are needed)"
 	@echo "make test-ceph   the vault's contract on a Ceph of three, killed and revived (root; Debian's packages)"
@@ -43,8 +45,10 @@ demo: $(VENV)/run.stamp
 serve: $(VENV)/run.stamp
 	@$(BIN)/motcua serve --demo
 
+# Two processes, a file of tests in one of them: TEST_PROCESSES=1 for one after the other.
+TEST_PROCESSES ?= 2
 test: $(VENV)/dev.stamp
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 check: $(VENV)/dev.stamp
 	@$(BIN)/ruff format --check --quiet .
@@ -73,6 +77,15 @@ month-offices: $(VENV)/dev.stamp
 # Half a minute on SQLite, three on PostgreSQL. EVENTS=100000 SEED=1 DATABASE=postgresql
 handlings: $(VENV)/dev.stamp
 	@$(BIN)/python -m tests.postal.shuffle $(if $(EVENTS),--events $(EVENTS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(DATABASE),--database $(DATABASE))
+
+# Minutes: paper printed, spoilt at three qualities, read again and filed. SCANS=200 SEED=1 WORKERS=2
+scans: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.mailroom $(if $(SCANS),--scans $(SCANS)) $(if $(SEED),--seed $(SEED)) $(if $(WORKERS),--workers $(WORKERS))
+
+# Ten minutes of two cores. ITEMS=5000 SEED=1 DATABASE=postgresql
+post-month: $(VENV)/dev.stamp
+	@$(BIN)/python -m tests.postal.month $(if $(ITEMS),--items $(ITEMS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(DATABASE),--database $(DATABASE))
 
 bench: $(VENV)/dev.stamp
