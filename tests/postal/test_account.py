@@ -18,7 +18,7 @@ from gateway.postal.look_over import look_over
 from gateway.postal.watch_account import ACCOUNT_RULE, DIFFERS_RULE
 from storage import alarms
 from storage.database import Database, open_database
-from tests.databases import database, database_url, lay_migrated
+from tests.databases import database, database_url, lay_migrated, put_dossier
 from tests.gateway.cli_run import Terminal
 from tests.gateway.inhouse import Inhouse, inhouse
 from tests.postal.paper_rows import NOW_US, OFFICE, OTHER_OFFICE, Paper
@@ -176,6 +176,52 @@ def test_what_a_manifest_says_was_missing_need_not_have_been_delivered(paper: Pa
     paper.bind("RR1", "p-1", paper.announce("p-1"))
     paper.receive("RR1", "m-1", condition="missing")
     assert account.count(paper.database, NOW).differences == ()
+
+
+def test_what_was_cancelled_and_announced_again_is_counted_by_what_stands(database: Database) -> None:
+    paper = Paper(database)
+    (one,) = paper.announce("p-1")
+    paper.cancel("p-1")
+    (other,) = paper.announce("p-2")
+    paper.say("UPDATE announced SET id = :one WHERE id = :other", one=one, other=other)
+    paper.bind("RR1", "p-2", [one])
+    paper.tell("RR1", "EMA", "EMI")
+    paper.open("RR1")
+    paper.scan("RR1", "filed")
+    put_dossier(database, one.removeprefix("d-"), channel="post")
+    paper.say("UPDATE announced SET state = 'filed' WHERE announcement = 'p-2'")
+    found = account.count(database, NOW)
+    assert found.differences == ()
+    assert of(found, "announced") == {
+        "announced": 2, "cancelled": 1, "posted": 1, "delivered": 1, "opened": 1, "filed": 1,
+    }  # fmt: skip
+
+
+def test_paper_that_is_sent_after_a_dossier_waits_until_a_clerk_has_keyed_it_in(database: Database) -> None:
+    paper = Paper(database)
+    put_dossier(database, "here")
+    paper.bind("RR1", None, ["d-here"])
+    paper.tell("RR1", "EMA", "EMI")
+    paper.open("RR1")
+    found = account.count(database, NOW)
+    assert found.differences == ()
+    assert of(found, "unannounced")["waiting"] == 1
+    (keyed,) = paper.announce("p-1", role="office")
+    paper.bind("RR1", "p-1", ["d-here", keyed])
+    paper.file(keyed)
+    found = account.count(database, NOW)
+    assert found.differences == ()
+    assert of(found, "unannounced")["filed"] == 1
+
+
+def test_what_nobody_carried_is_delivered_when_it_is_opened(database: Database) -> None:
+    paper = Paper(database)
+    paper.bind("RR1", None, [])
+    paper.say("UPDATE item SET carrier = '' WHERE number = 'RR1'")
+    paper.open("RR1")
+    found = account.count(database, NOW)
+    assert found.differences == ()
+    assert of(found, "unannounced") == {"announced": 1, "posted": 1, "delivered": 1, "opened": 1, "waiting": 1}
 
 
 HISTORIES = st.lists(

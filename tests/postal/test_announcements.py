@@ -293,7 +293,12 @@ def test_what_came_by_wire_is_not_announced(gateway: Inhouse, employer: str):
 
 
 def test_a_cancelled_announcement_can_be_read_by_nobody_and_made_again(gateway: Inhouse, employer: str):
-    sent = {"dossiers": [{"envelope": text(envelope(15))}]}
+    sent = {
+        "dossiers": [
+            {"envelope": text(envelope(15)), "pieces": [{"kind": "book", "name": "Sổ của bà Ẩn", "count": 1}]}
+        ],
+        "return_to": {"name": "Nguyễn Thị Ẩn", "address": "1 phố Mẫu", "phone": "0900000000"},
+    }
     first = announced(gateway, employer, **sent)
     path = f"{PATH}/{first['announcement']}"
     answers = [gateway("POST", f"{path}/cancellation", employer) for _ in range(2)]
@@ -302,7 +307,10 @@ def test_a_cancelled_announcement_can_be_read_by_nobody_and_made_again(gateway: 
     assert answers[0].json()["state"] == "cancelled"
     with gateway.house.database.read() as tx:
         (row,) = announcements.of(tx, first["announcement"])
+        one = announcements.find(tx, first["announcement"])
     assert (row.state, row.wrapped_key, row.findings) == ("cancelled", None, "[]")
+    # No dossier will be erased with which the names could go.
+    assert (row.pieces, one.return_to if one else None) == ("[]", "")
     again = announced(gateway, employer, **sent)
     assert again["announcement"] != first["announcement"]
     assert again["dossiers"][0]["dossier"] == first["dossiers"][0]["dossier"]

@@ -1,6 +1,7 @@
 """Carriers as data, what is read of what they send, and asking them: a simulator answers as carriers do."""
 
 import asyncio
+import gzip
 import json
 import logging
 import threading
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from gateway.clock import rfc3339
 from gateway.postal.carrier_tables import CarriersUnreadable, ItemNumber, ToldIn, carriers
-from gateway.postal.poll import BACK_OFF_S, poll_due
+from gateway.postal.poll import BACK_OFF_S, BACK_OFF_S_MAX, poll_due
 from gateway.postal.told import AnswerUnreadable, instant, rows_of
 from gateway.s10 import Why
 from storage import handlings, items
@@ -138,6 +139,8 @@ class Simulator:
         self.histories: dict[str, list[dict[str, str]]] = {}
         self.status = 200
         self.body: bytes | None = None
+        self.packed, self.broken = False, ""
+        self.taken: list[str | None] = []
         simulator = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -149,11 +152,15 @@ class Simulator:
                 # It also tells of what nobody asked for.
                 told.append({"ID": "RR473124829VN", "Events": [{"EventCd": "EMI", "EventDT": "2026-03-01T08:00:00"}]})
                 body = simulator.body if simulator.body is not None else json.dumps(told).encode()
-                self.send_response(simulator.status)
+                self.send_response(500 if simulator.broken in numbers else simulator.status)
                 if simulator.status in (301, 302):
                     self.send_header("location", "/elsewhere")
                 if simulator.status == 429:
                     self.send_header("retry-after", "900")
+                if simulator.packed:
+                    body = gzip.compress(body)
+                    self.send_header("content-encoding", "gzip")
+                simulator.taken.append(self.headers.get("accept-encoding"))
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -262,6 +269,43 @@ def test_a_carrier_that_fails_is_asked_later_and_later(
         gateway.clock.advance(1801)
     assert "in vain, 3 times in a row" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_a_number_that_a_carrier_cannot_answer_about_keeps_no_other_from_being_asked_about(
+    gateway: Inhouse, simulator: Simulator
+) -> None:
+    bind(gateway, *NUMBERS)
+    simulator.histories = {number: [event(gateway, "EMI", 1)] for number in NUMBERS}
+    simulator.broken = NUMBERS[1]
+    waits = [fails(gateway) for _ in range(5)]
+    assert {state(gateway, number) for number in NUMBERS[:3]} == {"bound"}
+    assert {state(gateway, number) for number in NUMBERS[3:]} == {"delivered"}
+    assert waits[:4] == [BACK_OFF_S, BACK_OFF_S * 2, BACK_OFF_S * 4, BACK_OFF_S * 8]
+    simulator.broken = ""
+    gateway.clock.advance(1801)
+    poll(gateway)
+    assert {state(gateway, number) for number in NUMBERS} == {"delivered"}
+
+
+def test_a_carrier_that_never_answers_is_left_alone_for_hours_though_a_round_ends(
+    gateway: Inhouse, simulator: Simulator
+) -> None:
+    bind(gateway, *NUMBERS)
+    simulator.status = 500
+    assert max(fails(gateway) for _ in range(14)) == BACK_OFF_S_MAX
+
+
+def test_an_answer_is_taken_unpacked_and_in_however_the_number_is_written(
+    gateway: Inhouse, simulator: Simulator
+) -> None:
+    bind(gateway, *NUMBERS[:1])
+    simulator.body = json.dumps([{"ID": "vn 0000 0000", "Events": [event(gateway, "EMI", 1)]}]).encode()
+    simulator.packed = True
+    fails(gateway)
+    assert (simulator.taken, state(gateway, NUMBERS[0])) == (["identity"], "bound")
+    simulator.packed = False
+    poll(gateway)
+    assert state(gateway, NUMBERS[0]) == "delivered"
 
 
 def fails(gateway: Inhouse) -> int:

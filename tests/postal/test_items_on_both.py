@@ -1,21 +1,24 @@
 """Items, pool, orders and looks on SQLite and PostgreSQL: the same statements, and nobody gets what another got."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from typing import cast
 
 import pytest
-from msgspec import Struct
+import sqlalchemy as sa
+from msgspec import Struct, structs
 
 from gateway import s10, tracking
 from gateway.callers import Caller
 from gateway.clock import to_us
 from gateway.deadlines import Calendar
 from gateway.judge import Tables
+from gateway.mailroom import opening
 from gateway.postal import items as line
-from gateway.postal import pickup, pools
+from gateway.postal import pickup, pools, returns
 from gateway.postal.carrier_tables import Carriers, carriers
 from gateway.postal.item_seen import whose
 from gateway.postal.look_over import look_over
@@ -23,7 +26,7 @@ from gateway.postal.pickup_shape import PickupParty, PickupWanted
 from gateway.postal.rules import PostRules, rules
 from gateway.postal.watch_items import ITEM_RULES
 from gateway.settle import Stores
-from storage import alarms, handlings, item_watch, items, pickups, pool
+from storage import alarms, handlings, item_watch, items, journal, outbound, pickups, pool
 from storage.database import Database, open_database
 from tests.clocks import HandClock
 from tests.databases import migrated_url, stores_on
@@ -33,6 +36,12 @@ from tests.postal.item_rows import announce
 NOW = HandClock().now()
 TAKERS = 8
 EACH = 6
+
+
+AN_ITEM = items.Item(
+    number="", scheme="s10", carrier="", direction="in", office=OFFICE, unit="", announcement=None, bound_at_us=1,
+    bound_by="office-one", state_at_us=1,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +69,43 @@ def number_of(serial: int) -> str:
 
 def a_clerk(name: str = "office-one") -> Caller:
     return Caller(client=name, role="office", offices=frozenset({OFFICE}), requests_per_minute_max=1)
+
+
+def an_employer(name: str) -> Caller:
+    return Caller(client=name, role="employer", offices=frozenset(), requests_per_minute_max=1)
+
+
+def tell(tx: sa.Connection, number: str, code: str) -> None:
+    one = handlings.Handling(
+        item=number, carrier="vnpost", code=code, at_us=to_us(NOW), source="api", heard_at_us=to_us(NOW),
+        heard_from="post",
+    )  # fmt: skip
+    handlings.keep(tx, [one])
+    tracking.restand(tx, number)
+
+
+def going_out(tx: sa.Connection, number: str, dossier: str) -> None:
+    """An item that an office sends back, and of which nothing was told yet."""
+    item = items.Item(
+        number=number, scheme="s10", carrier="vnpost", direction="out", office=OFFICE, unit="", announcement=None,
+        bound_at_us=1, bound_by="office-one", state_at_us=1,
+    )  # fmt: skip
+    items.bind(tx, item, [dossier])
+    one = outbound.Outbound(
+        item=number, contents="[]", address="", manifest_number="", form_05=outbound.AWAITED, made_at_us=1,
+        made_by="office-one", state_at_us=1,
+    )  # fmt: skip
+    outbound.add(tx, one)
+
+
+def while_held(database: Database, held: Callable[[sa.Connection], None], step: Callable[[], object]) -> None:
+    """Begin a step while another transaction, that has written, is open; both end."""
+    with ThreadPoolExecutor(1) as threads:
+        with database.begin() as tx:
+            held(tx)
+            begun = threads.submit(step)
+            time.sleep(0.2)
+        begun.result(10)
 
 
 def take(database: Database, known: Carriers, announcement: str) -> str:
@@ -113,6 +159,95 @@ def test_two_who_bind_one_number_at_once_bind_it_to_one_thing(stores: Stores, kn
 
     with ThreadPoolExecutor(TAKERS) as threads:
         assert len(set(threads.map(binding, names))) == 1
+
+
+def test_what_is_corrected_is_the_callers_own_and_comes_in(
+    stores: Stores, known: Carriers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = stores.database
+    with database.begin() as tx:
+        announce(tx, "employer-one", "p-1")
+        announce(tx, "employer-two", "p-2")
+        going_out(tx, number_of(9), "d-1")
+    line.bind(database, known, an_employer("employer-one"), number_of(1), line.Wanted(announcement="p-1"), NOW)
+    wanted = line.Wanted(announcement="p-2", corrects=number_of(1))
+    with pytest.raises(line.BoundElsewhere) as refused:
+        line.bind(database, known, an_employer("employer-two"), number_of(2), wanted, NOW)
+    assert "p-1" not in str(refused.value), "what is another's is not told"
+    # An item that goes out is no wrong number of what comes in, though the same dossier is in it.
+    target = line.Target(announcement=None, dossiers=("d-1",), office=OFFICE, unit="", carrier="")
+    monkeypatch.setattr(line, "target_of", lambda *_: target)
+    with pytest.raises(line.ItemMoved):
+        line.bind(database, known, a_clerk(), number_of(3), line.Wanted(dossiers=("d-1",), corrects=number_of(9)), NOW)
+    with database.read() as tx:
+        assert items.find(tx, number_of(9)) is not None
+
+
+def test_the_pool_passes_over_what_was_used_without_being_taken(stores: Stores, known: Carriers) -> None:
+    database = stores.database
+    pools.load(database, known, "vnpost", [number_of(serial) for serial in range(1, 7)], NOW)
+    with database.begin() as tx:
+        announce(tx, "employer-one", "p-1")
+        # One was opened by a mail room that nobody had told of it, another posted.
+        items.bind(tx, structs.replace(AN_ITEM, number=number_of(1)), [])
+        tell(tx, number_of(2), "EMA")
+    assert take(database, known, "p-1") == number_of(3)
+    # A wrong label is corrected by another one of the same pool; a posted one keeps no second from being bound.
+    wanted = line.Wanted(announcement="p-1", corrects=number_of(3))
+    line.bind(database, known, a_clerk(), number_of(4), wanted, NOW)
+    with pytest.raises(line.BoundElsewhere, match=number_of(4)):
+        line.bind(database, known, a_clerk(), number_of(5), line.Wanted(announcement="p-1"), NOW)
+    with database.begin() as tx:
+        tell(tx, number_of(4), "EMA")
+    line.bind(database, known, a_clerk(), number_of(5), line.Wanted(announcement="p-1"), NOW)
+    with database.read() as tx:
+        assert pool.counts(tx, "vnpost") == {"free": 3, "recalled": 1, "used": 1, "taken": 1}
+
+
+def test_the_number_of_an_item_that_goes_out_is_not_given_back(stores: Stores, known: Carriers) -> None:
+    pools.load(stores.database, known, "vnpost", [number_of(1)], NOW)
+    with stores.database.begin() as tx:
+        assert pool.take(tx, number_of(1), "return:1", "office-one", 1)
+        going_out(tx, number_of(1), "d-1")
+    with pytest.raises(line.ItemMoved):
+        pools.recall(stores.database, a_clerk(), "vnpost", [number_of(1)], NOW)
+
+
+def test_a_form_05_that_comes_while_somebody_decides_undoes_no_decision(stores: Stores) -> None:
+    database = stores.database
+    with database.begin() as tx:
+        going_out(tx, number_of(1), "d-1")
+
+    def decide(tx: sa.Connection) -> None:
+        turn = journal.take_turn(tx)
+        found = outbound.find(tx, number_of(1))
+        assert found is not None
+        outbound.put(tx, structs.replace(found.outbound, state=outbound.SENT_AGAIN, next_item=number_of(2)))
+        journal.end_turn(tx, turn)
+
+    while_held(database, decide, lambda: returns.form_05_came(database, a_clerk(), number_of(1), NOW, "", NOW))
+    with database.read() as tx:
+        found = outbound.find(tx, number_of(1))
+    assert found is not None
+    one = found.outbound
+    assert (one.state, one.next_item, one.form_05) == (outbound.SENT_AGAIN, number_of(2), outbound.CAME_BACK)
+
+
+def test_an_item_that_is_opened_while_it_is_bound_stays_bound(stores: Stores, known: Carriers) -> None:
+    database = stores.database
+    with database.begin() as tx:
+        (dossier,) = announce(tx, "employer-one", "p-1")
+
+    def bound(tx: sa.Connection) -> None:
+        handlings.hold(tx)
+        items.bind(tx, structs.replace(AN_ITEM, number=number_of(1), announcement="p-1"), [dossier])
+
+    told = opening.Told(item=number_of(1), office=OFFICE, condition="intact", counted=())
+    while_held(database, bound, lambda: opening.open_item(database, told, a_clerk(), NOW))
+    with database.read() as tx:
+        found = items.find(tx, number_of(1))
+        assert found is not None
+        assert (found.announcement, items.dossiers_of(tx, number_of(1))) == ("p-1", [dossier])
 
 
 def test_an_order_is_one_workers_at_a_time_and_forgotten_when_it_ends(stores: Stores, known: Carriers) -> None:

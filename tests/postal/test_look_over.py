@@ -135,6 +135,16 @@ def test_a_lost_item_that_was_sent_again_is_told_of_no_more(paper: Post) -> None
     assert paper.of(number, later(40)) == []
 
 
+def test_a_second_envelope_of_the_same_paper_hides_no_loss_of_the_first(paper: Post) -> None:
+    first = paper.item(("EMA", MONDAY))
+    second = paper.again(first, MONDAY + timedelta(hours=1))
+    paper.told(second, ("EMA", MONDAY + timedelta(hours=2)), ("EMI", later(1)))
+    assert paper.of(first, later(7)) == ["post-silent"]
+    assert paper.of(first, later(28)) == ["post-lost"]
+    paper.again(first, later(29))
+    assert paper.of(first, later(29.5)) == [], "now another goes in its place"
+
+
 def test_a_returned_item_is_its_senders_until_it_is_sent_again(paper: Post) -> None:
     number = paper.item(("EMA", MONDAY), ("returning", later(1)))
     assert paper.of(number, later(1)) == ["post-returned"]

@@ -91,12 +91,12 @@ def a_note(count: int = 1, **changes: Any) -> HandoverPaper:
     return HandoverPaper(**(told | changes))
 
 
-def test_a_note_of_five_hundred_items_is_set_and_one_more_is_refused() -> None:
+def test_a_note_of_two_full_lists_is_set_and_one_more_is_refused() -> None:
     now = HandClock().now()
     made = handover_paper.pdf(a_note(handover_paper.LINES_MAX), now, apart=True)
     with pypdfium2.PdfDocument(made) as document:
         assert len(document) > 20
-    with pytest.raises(ValueError, match="501"):
+    with pytest.raises(ValueError, match="1001"):
         handover_paper.pdf(a_note(handover_paper.LINES_MAX + 1), now)
 
 

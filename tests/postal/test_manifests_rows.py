@@ -86,3 +86,8 @@ def test_the_paper_tells_whose_dossiers_are_in_an_item_by_the_number_that_people
     assert [(line.dossier, line.number, line.unit, line.unit_name) for line in found] == [
         (one, came.statement_number, "TS12345", "Tên mới"), (other, "", "AA1234B", ""),
     ]  # fmt: skip
+    # Whoever writes another carrier's or office's item into a list is told nothing of whose it is.
+    for change in ("carrier = 'ems'", "carrier = 'vnpost', office = '99999'"):
+        paper.say(f"UPDATE manifest SET {change} WHERE id = 'm-1'")  # noqa: S608 - words are ours
+        with database.read() as tx:
+            assert manifests.on_paper(tx, "m-1", "2026-03-02") == []

@@ -174,6 +174,30 @@ def test_a_delivery_that_is_taken_back_is_followed_and_a_lost_item_that_comes_ba
     assert follow(office) == 0
 
 
+def test_what_was_lost_and_decided_about_is_followed_when_it_is_found_after_all(office: Office) -> None:
+    now = office.gateway.clock.now()
+    item = office.send().json()["item"]
+    office.tell(item, ("EMA", now - timedelta(days=9)), ("Thất lạc", now - timedelta(days=5)))
+    assert follow(office) == 1
+    assert office.custody("book", fact="lost", note="bưu chính báo mất").json()["state"] == "lost"
+    decided = {"decision": "send-again", "item": office.number(), "carrier": "vnpost"}
+    office.gateway("POST", f"/v1/postal/returns/{item}/decision", office.office, json=decided)
+    office.tell(item, ("EMI", now - timedelta(days=1)))
+    assert (follow(office), follow(office)) == (1, 0)
+    assert {one["state"] for one in office.originals().values()} == {"returned"}
+    assert (office.shown(item)["state"], office.facts()[-1]) == ("sent-again", "result-delivered")
+    # Taken back once more: it lies with the office again.
+    other = Office(office.gateway, next(_seeds))
+    item = other.send().json()["item"]
+    other.tell(item, ("EMA", now - timedelta(days=9)), ("Thất lạc", now - timedelta(days=5)))
+    follow(other)
+    other.gateway("POST", f"/v1/postal/returns/{item}/decision", other.office, json={"decision": "keep"})
+    other.tell(item, ("Phát hoàn thành công", now))
+    assert (follow(other), follow(other)) == (1, 0)
+    assert {one["state"] for one in other.originals().values()} == {"held"}
+    assert other.shown(item)["state"] == "kept"
+
+
 def test_what_the_carrier_told_before_the_item_was_bound_counts_at_once(office: Office) -> None:
     number, now = office.number(), office.gateway.clock.now()
     office.tell(number, ("EMA", now - timedelta(hours=2)), ("EMI", now - timedelta(hours=1)))

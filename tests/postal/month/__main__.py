@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.postal.month.book import COLUMNS
 from tests.postal.month.play import Month, opened, played
 from tests.postal.month.reckoning import Check
 from tests.servers import postgres, short_folder
@@ -28,7 +29,8 @@ def main() -> int:
         url = stack.enter_context(postgres(folder)) if asked.database == "postgresql" else ""
         gateway = stack.enter_context(opened(folder / "home", url))
         print(
-            f"Một tháng bưu gửi · a month of paper: {asked.items} bưu gửi · items ({asked.database}, seed {asked.seed})\n"
+            f"Một tháng bưu gửi · a month of paper: {asked.items} bưu gửi · items"
+            f" ({asked.database}, seed {asked.seed})\n"
             "ngày    báo trước bưu gửi  phát  hồ sơ  chờ báo động\n"
             "day     announced  items  deliv  filed waits alarms",
             flush=True,
@@ -52,6 +54,11 @@ def sum_up(month: Month, checks: list[Check], took_s: float) -> int:
     for fate, hows in sorted(ways.items()):
         print(f"  {fate:<20} {fates[fate]:>5}  " + ", ".join(f"{how} {count}" for how, count in sorted(hows.items())))
     print("  không có lỗi · nothing wrong: " + ", ".join(f"{n} {c}" for n, c in sorted(fates.items()) if n not in ways))
+    print("\nSổ bưu gửi cuối tháng · the account at the month's end")
+    for flow in ("announced", "unannounced", "outbound"):
+        lines = [line for (of, _, _), line in month.nights.done[-1].lines.items() if of == flow]
+        sums = {name: sum(line[name] for line in lines) for name in COLUMNS}
+        print(f"  {flow:<12} " + ", ".join(f"{name} {count}" for name, count in sums.items() if count))
     print("\nĐối chiếu · the reckoning")
     for check in checks:
         print(f"  {'✗' if check.wrong else '✓'} {check.vi} ({check.looked_at})\n      {check.en}")

@@ -127,9 +127,7 @@ class Carrier:
         self.arrives(item, day + 6)
 
     def _returned(self, item: Item, day: int) -> None:
-        self._way(
-            item, day, (0, 18, "EDD"), (1, 7, "EMG"), (1, 10, "EMH"), (2, 15, "returning"), (4, 15, "returned")
-        )
+        self._way(item, day, (0, 18, "EDD"), (1, 7, "EMG"), (1, 10, "EMH"), (2, 15, "returning"), (4, 15, "returned"))
         stays = "" if item.parcel.plan.mended else item.number
         self.book.inject(item.parcel, "post-returned", day + 2, stays=stays)
         self._mended(item, day + 6)
@@ -188,4 +186,3 @@ def _said(event: Event, item: Item) -> tuple[str, str]:
         return "", event.word
     in_words = event.code.islower() or (event.code in WORDS and sum(item.number.encode()) % 2 == 0)
     return ("", WORDS[event.code]) if in_words else (event.code, "")
-

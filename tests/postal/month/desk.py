@@ -148,12 +148,13 @@ class Desk:
         item.form_05 = "returned"
 
     def _comes_back(self, item: Item, dossier: Dossier, index: int) -> None:
-        events = ((0, 17, 40, "EMA"), (1, 8, 0, "EMG"), (1, 10, 0, "EMH"), (2, 15, 0, "returning"), (4, 15, 0, "returned"))
-        for after, hour, minute, code in events:
-            self.carrier.saw(item, index + after, time(hour, minute), code, (index + after, "evening"), stray=False)
+        events = ((0, 17, "EMA"), (1, 8, "EMG"), (1, 10, "EMH"), (2, 15, "returning"), (4, 15, "returned"))
+        for after, hour, code in events:
+            self.carrier.saw(item, index + after, time(hour, 40), code, (index + after, "evening"), stray=False)
         is_decided = item.parcel.plan.mended
         self.book.inject(item.parcel, "post-returned", index + 2, stays="" if is_decided else item.number)
         self.book.inject(item.parcel, "undelivered", index + 4)
+        self.book.allow(item.parcel, "post-original-kept")
         self.stage.on(index + 4, "evening", partial(self._is_back, item, dossier))
         if is_decided:
             self.stage.on(index + DECIDED_AFTER_DAYS, "back", partial(self._decide, item, dossier))
@@ -167,6 +168,7 @@ class Desk:
             self.carrier.saw(item, index + after, time(hour, 40), code, (index + after, "evening"), stray=False)
         self.book.inject(item.parcel, "post-lost", index + 2, stays=item.number)
         self.book.inject(item.parcel, "undelivered", index + 2)
+        self.book.allow(item.parcel, "post-original-kept")
         self.stage.on(index + 2, "evening", partial(self._gone, item))
 
     async def _gone(self, item: Item) -> None:

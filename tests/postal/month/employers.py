@@ -63,7 +63,8 @@ class Employers:
     async def _announce(self, parcel: Parcel) -> None:
         plan = parcel.plan
         unit = self.stage.units[plan.unit]
-        contents, told = [], []
+        contents: list[bytes] = []
+        told: list[dict[str, Any]] = []
         for at in range(plan.dossiers):
             pieces = self.pieces(plan)
             if plan.fate in ("paper-half", "paper-never"):

@@ -1,4 +1,4 @@
-"""The nights: the gateway's own steps, rows falsified behind its back, its account against the book, what it tells of."""
+"""The nights: the gateway's own steps, rows falsified behind its back, its account against the book, its alarms."""
 
 from collections import Counter as Counts
 from collections.abc import Callable
@@ -22,9 +22,7 @@ from tests.postal.month.plan import KEPT
 from tests.postal.month.stage import Stage
 
 SUMS = frozenset(("identity", "count"))
-NAMING_ITEMS = frozenset(
-    ("post-late", "post-silent", "post-returned", "post-lost", "post-unopened", "post-form-05")
-)
+NAMING_ITEMS = frozenset(("post-late", "post-silent", "post-returned", "post-lost", "post-unopened", "post-form-05"))
 NAMING = NAMING_ITEMS | {"post-not-posted", "post-page-waiting", "post-half-missing"}
 
 
@@ -63,6 +61,7 @@ class Nights:
         self.done: list[Night] = []
         self.open_alarms: set[tuple[str, str]] = set()
         self.falsified: set[int] = set()
+        self.looked_at: set[tuple[str, int]] = set()
 
     async def pass_over(self, day: date) -> None:
         """From the evening of that day into the next: its account is counted and compared."""
@@ -173,7 +172,10 @@ class Nights:
         while True:
             path = f"/v1/postal/manifests?state=open&after={after}"
             page = await self.stage.told("GET", path, self.stage.operator)
-            for one in page["manifests"]:
+            # What both sides have told does not change any more.
+            fresh = [one for one in page["manifests"] if (one["manifest"], one["sides"]) not in self.looked_at]
+            self.looked_at |= {(one["manifest"], one["sides"]) for one in fresh}
+            for one in fresh:
                 shown = await self.stage.told("GET", f"/v1/postal/manifests/{one['manifest']}", self.stage.operator)
                 for line in shown["lines"]:
                     if line["difference"] not in ("", "ok"):
@@ -221,11 +223,11 @@ class Nights:
         where, delivered = "WHERE item = :n AND at_us = :at", next(one for one in item.told if one.code == "EMI")
         which = {"n": item.number, "at": to_us(delivered.at)}
         with self.stage.gateway.house.database.read() as tx:
-            row = dict(tx.execute(sa.text(f"SELECT * FROM handling {where}"), which).mappings().one())  # noqa: S608 - ours
-        self._say(f"DELETE FROM handling {where}", which)  # noqa: S608 - ours
+            row = dict(tx.execute(sa.text(f"SELECT * FROM handling {where}"), which).mappings().one())
+        self._say(f"DELETE FROM handling {where}", which)
         names = ", ".join(row)
         values = ", ".join(f":{name}" for name in row)
-        back = f"INSERT INTO handling ({names}) VALUES ({values})"  # noqa: S608 - ours
+        back = f"INSERT INTO handling ({names}) VALUES ({values})"
         return Falsified(item, (back, row), recount={"column": "on_the_way"}, rules=("item-state",))
 
     def _opening(self, parcel: Parcel, item: Item) -> Falsified:

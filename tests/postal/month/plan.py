@@ -1,5 +1,6 @@
-"""What is to become of each item of the month: drawn from the seed alone, so that the same month can be played again."""
+"""What is to become of each item of the month, drawn from the seed alone: the same month can be played again."""
 
+from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
 from random import Random
 
@@ -46,9 +47,7 @@ FATES: dict[str, float] = {
     "falsified-state": 1, "falsified-handling": 1, "falsified-opening": 1, "falsified-announced": 1,
     "falsified-unfiled": 1,
 }  # fmt: skip
-NORMAL = frozenset(
-    ("plain", "several", "scanned", "coded", "bare-page", "keyed", "hybrid", "paper-half", "cancelled")
-)
+NORMAL = frozenset(("plain", "several", "scanned", "coded", "bare-page", "keyed", "hybrid", "paper-half", "cancelled"))
 # Theirs is the one unit that can sign: the other half of these comes by wire.
 BY_WIRE = frozenset(("hybrid", "paper-half", "half-never", "paper-never", "twice-filed"))
 UNANNOUNCED = frozenset(("keyed", "not-keyed"))
@@ -101,12 +100,13 @@ class Calendar:
         return sum(one <= day for one in self.days) - 1
 
 
-def make_plans(items: int, seed: int, units: int, calendar: Calendar) -> list[Plan]:
-    """Every fate at least once, however few items there are."""
+def make_plans(items: int, seed: int, units: int, calendar: Calendar, without: Collection[str] = ()) -> list[Plan]:
+    """Every fate at least once, however few items there are, but for those in `without`."""
     deck: list[str] = []
     for fate, share in FATES.items():
-        deck += [fate] * max(1, round(share * items / 1000))
-    deck = (deck + ["plain"] * (items - len(deck)))[: max(items, len(FATES))]
+        if fate not in without:
+            deck += [fate] * max(1, round(share * items / 1000))
+    deck = (deck + ["plain"] * (items - len(deck)))[: max(items, len(deck))]
     Random(f"{seed}/deck").shuffle(deck)
     made = [0] * len(FATES)
     return [_plan(number, fate, seed, units, calendar, made) for number, fate in enumerate(deck)]

@@ -1,6 +1,6 @@
 """The month itself: day by day, hour by hour, and every night the account."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import partial
@@ -25,10 +25,12 @@ TOKEN_LIFE_S = 180 * 86_400
 class Month:
     """A month on one gateway; `play` it, then `reckon`."""
 
-    def __init__(self, gateway: Inhouse, items: int, seed: int, sending_days: int) -> None:
+    def __init__(
+        self, gateway: Inhouse, items: int, seed: int, sending_days: int, without: Collection[str] = ()
+    ) -> None:
         calendar = Calendar(sending_days)
         units = max(10, items // UNITS_SHARE)
-        self.stage = Stage(gateway, calendar, make_plans(items, seed, units, calendar), seed)
+        self.stage = Stage(gateway, calendar, make_plans(items, seed, units, calendar, without), seed)
         self.book = self.stage.book
         self.carrier = Carrier(self.stage)
         self.counter = Counter(self.stage)
@@ -83,10 +85,15 @@ class Month:
 
 
 async def played(
-    gateway: Inhouse, items: int, seed: int, sending_days: int, told: Callable[[str], None]
+    gateway: Inhouse,
+    items: int,
+    seed: int,
+    sending_days: int,
+    told: Callable[[str], None],
+    without: Collection[str] = (),
 ) -> Month:
-    """A month that was played to its end."""
-    month = Month(gateway, items, seed, sending_days)
+    """A month that was played to its end, without these fates."""
+    month = Month(gateway, items, seed, sending_days, without)
     async with month.stage:
         await month.play(told)
     return month
@@ -94,6 +101,4 @@ async def played(
 
 def opened(home: Path, database_url: str = "") -> AbstractContextManager[Inhouse]:
     """A gateway for a month, in that home; nobody makes revocation lists anew while it is played."""
-    return inhouse(
-        home, token_life_s=TOKEN_LIFE_S, database_url=database_url, signature_policy="no-revocation-1"
-    )
+    return inhouse(home, token_life_s=TOKEN_LIFE_S, database_url=database_url, signature_policy="no-revocation-1")

@@ -30,34 +30,12 @@ class Seen(Struct, frozen=True):
     returns: dict[str, tuple[str, str]]
     manifests: dict[str, dict[str, str]]
     papers: set[str]
-    cases: set[frozenset[str]]
 
 
 async def look(stage: Stage) -> Seen:
     """Ask for everything once."""
-    dossiers, held = {}, {}
-    for name, one in stage.book.dossiers.items():
-        if not one.filed:
-            continue
-        clerk = stage.clerks[one.office]
-        answer = await stage.ask("GET", f"/v1/dossiers/{name}", stage.operator)
-        dossiers[name] = answer.json() if answer.status_code == 200 else {}
-        if not one.by_wire:
-            told = await stage.told("GET", f"/v1/dossiers/{name}/originals", clerk)
-            held[name] = Counter({state: 0 for state in ()})
-            for original in told["originals"]:
-                held[name][original["state"]] += original["count"]
-    listed: Counter[str] = Counter()
-    returns = {}
-    for office, clerk in stage.clerks.items():
-        for original in (await stage.told("GET", f"/v1/postal/originals?office={office}", clerk))["originals"]:
-            listed[original["dossier"]] += original["count"]
-        after = ""
-        while page := await stage.told("GET", f"/v1/postal/returns?office={office}&after={after}", clerk):
-            returns |= {one["item"]: (one["state"], one["form_05"]) for one in page["returns"]}
-            if not page["returns"] or page["next"] == after:
-                break
-            after = page["next"]
+    dossiers, held = await _dossiers_of(stage)
+    listed, returns = await _lists(stage)
     manifests = {}
     for name in stage.book.manifests:
         shown = await stage.told("GET", f"/v1/postal/manifests/{name}", stage.operator)
@@ -66,14 +44,51 @@ async def look(stage: Stage) -> Seen:
         papers = {str(name) for (name,) in tx.execute(sa.text("SELECT id FROM dossier"))}
         cases = {frozenset(map(str, row)) for row in tx.execute(sa.text("SELECT one, other FROM same_case"))}
     for case in cases:
-        for name in case:
-            shown = await stage.told("GET", f"/v1/dossiers/{name}/same-case", stage.operator)
-            if parcel := stage.book.parcel_of.get(name):
-                if {one["dossier"] for one in shown["same_case"]} == case - {name}:
-                    stage.book.saw(parcel, "same-case", 0)
-            else:
-                stage.book.strange.append(f"same-case: {name}")
-    return Seen(dossiers, held, listed, returns, manifests, papers, cases)
+        await _case(stage, case)
+    return Seen(dossiers, held, listed, returns, manifests, papers)
+
+
+async def _dossiers_of(stage: Stage) -> tuple[dict[str, dict[str, Any]], dict[str, Counter[str]]]:
+    """Every dossier that the book knows to be filed, and the originals of those on paper by where they are."""
+    dossiers: dict[str, dict[str, Any]] = {}
+    held: dict[str, Counter[str]] = {}
+    for name, one in stage.book.dossiers.items():
+        if not one.filed:
+            continue
+        answer = await stage.ask("GET", f"/v1/dossiers/{name}", stage.operator)
+        dossiers[name] = answer.json() if answer.status_code == 200 else {}
+        if not one.by_wire:
+            path = f"/v1/dossiers/{name}/originals"
+            held[name] = Counter()
+            for original in (await stage.told("GET", path, stage.clerks[one.office]))["originals"]:
+                held[name][original["state"]] += original["count"]
+    return dossiers, held
+
+
+async def _lists(stage: Stage) -> tuple[Counter[str], dict[str, tuple[str, str]]]:
+    """What the offices' lists say of originals that are not back, and of what went back."""
+    listed: Counter[str] = Counter()
+    returns: dict[str, tuple[str, str]] = {}
+    for office, clerk in stage.clerks.items():
+        for original in (await stage.told("GET", f"/v1/postal/originals?office={office}", clerk))["originals"]:
+            listed[original["dossier"]] += original["count"]
+        after, is_more = "", True
+        while is_more:
+            page = await stage.told("GET", f"/v1/postal/returns?office={office}&after={after}", clerk)
+            returns |= {one["item"]: (one["state"], one["form_05"]) for one in page["returns"]}
+            after, is_more = page["next"], bool(page["returns"])
+    return listed, returns
+
+
+async def _case(stage: Stage, case: frozenset[str]) -> None:
+    """Two filings that the gateway takes for one case."""
+    for name in case:
+        shown = await stage.told("GET", f"/v1/dossiers/{name}/same-case", stage.operator)
+        parcel = stage.book.parcel_of.get(name)
+        if parcel is None:
+            stage.book.strange.append(f"same-case: {name}")
+        elif {one["dossier"] for one in shown["same_case"]} == case - {name}:
+            stage.book.saw(parcel, "same-case", 0)
 
 
 def reckon(book: Book, nights: Nights, seen: Seen) -> list[Check]:
@@ -164,9 +179,7 @@ def _accounts(nights: Nights) -> Iterable[str]:
 
 def _identities(nights: Nights) -> Iterable[str]:
     for one in nights.done:
-        found = {
-            (key, name) for key, line in one.lines.items() for name in broken(line, outbound=key[0] == "outbound")
-        }
+        found = {(key, name) for key, line in one.lines.items() for name in broken(line, outbound=key[0] == "outbound")}
         allowed = {
             (key, name) for key, line in one.book_lines.items() for name in broken(line, outbound=key[0] == "outbound")
         }

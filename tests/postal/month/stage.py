@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from random import Random
-from typing import Any
+from typing import Any, Self, cast
 
 import httpx
 
+from gateway.callers import Role
 from gateway.office_table import OfficeTable
 from gateway.routing import Route, route
 from gateway.s10 import check_digit
@@ -70,7 +71,7 @@ class Stage:
         for start in range(0, len(codes), UNITS_A_CLIENT):
             some = codes[start : start + UNITS_A_CLIENT]
             is_last = start > 0 and start + UNITS_A_CLIENT >= len(codes)
-            role = "ivan" if is_last else "employer"
+            role: Role = "ivan" if is_last else "employer"
             client = self.gateway.bearer(role, units=some)
             made += [Unit(code, office[code], client, role) for code in some]
         return made
@@ -99,8 +100,8 @@ class Stage:
         assert seconds >= 0, at
         self.gateway.clock.advance(seconds)
 
-    async def __aenter__(self) -> "Stage":
-        transport = httpx.ASGITransport(app=self.gateway.door)
+    async def __aenter__(self) -> Self:
+        transport = httpx.ASGITransport(app=cast("Any", self.gateway.door))
         self._http = httpx.AsyncClient(transport=transport, base_url="http://gateway")
         return self
 
