@@ -1,4 +1,4 @@
-"""What a submission is about: nothing but itself, or an earlier dossier: a supplement, its other half, its withdrawal."""
+"""What a submission is about: itself alone, or an earlier dossier: a supplement, its other half, its withdrawal."""
 
 from __future__ import annotations
 

@@ -46,17 +46,17 @@ def resumed(course: Course, dossier: Dossier, tables: Tables, until: datetime) -
     if course.paused_since_us is None:
         return course
     # What arrived in the very instant of the request, or before it was told, has paused nothing. The clocks of two
-    # machines may differ: no pause begins before the receipt.
-    since_us = max(course.paused_since_us, dossier.received_at_us)
+    # machines may differ: no pause begins before the receipt, nor before the clock that it stops.
+    since_us = max(course.paused_since_us, dossier.received_at_us, clock_start_us(course, dossier))
     pause = (since_us, max(since_us, to_us(until)))
     running = structs.replace(course, paused_since_us=None, pauses=(*course.pauses, pause))
     procedure = procedure_of(dossier, tables)
     if procedure is None or procedure.time_limit_working_days is None or course.due_at_us is None:
         return running
-    pauses = [(from_us(start), from_us(end)) for start, end in running.pauses]
+    start_us = clock_start_us(course, dossier)
+    pauses = pauses_since(running, start_us)
     try:
-        start = from_us(clock_start_us(course, dossier))
-        found = due(start, procedure.time_limit_working_days, tables.calendar, pauses=pauses)
+        found = due(from_us(start_us), procedure.time_limit_working_days, tables.calendar, pauses=pauses)
     except OutsideCalendar:
         return running
     moved = structs.replace(running, due_at_us=to_us(found.due_at), calendar=found.calendar)
@@ -68,6 +68,11 @@ def resumed(course: Course, dossier: Dossier, tables: Tables, until: datetime) -
 def clock_start_us(course: Course | None, dossier: Dossier) -> int:
     """From when the working time counts: the receipt, or the half that started the clock later."""
     return dossier.received_at_us if course is None or course.starts_at_us is None else course.starts_at_us
+
+
+def pauses_since(course: Course, start_us: int) -> list[tuple[datetime, datetime]]:
+    """The pauses of a clock that started then: what was waited for before it started stopped nothing."""
+    return [(from_us(max(since, start_us)), from_us(until)) for since, until in course.pauses if until > start_us]
 
 
 def procedure_of(dossier: Dossier, tables: Tables) -> Procedure | None:

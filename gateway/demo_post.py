@@ -111,7 +111,7 @@ class PaperAct:
         paper, verdict = filed["came_by_post"], filed["verdict"]
         right = filed["channel"] == "post" and verdict["indication"] == "NOT_JUDGED" and paper["item"] == _THERE
         self._say(
-            f"Biên nhận {filed['receipt_number']}: chữ ký tay, không xét",
+            f"{filed['receipt_number']}: chữ ký tay, không xét",
             f"same line; received by its {paper['basis'].replace('ed', 'al')}, due {filed['due_at'][:10]}",
             check=right and filed["due_at"] is not None,
         )

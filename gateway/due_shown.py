@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.clock import VIETNAM, for_people, from_us, rfc3339, to_us
-from gateway.course import clock_start_us, due_in_force_us, procedure_of
+from gateway.course import clock_start_us, due_in_force_us, pauses_since, procedure_of
 from gateway.deadlines import OutsideCalendar, due
 from gateway.estimate import RESTS_ON_MIN, estimate
 from gateway.paper_receipt import payload_of
@@ -153,10 +153,11 @@ def due_shown(
     procedure = procedure_of(dossier, tables)
     limit = procedure.time_limit_working_days if procedure else None
     start_us = clock_start_us(course, dossier)
-    found = None if due_at_us is None or limit is None else _again(start_us, limit, pauses, tables.calendar)
+    counted = [] if course is None else pauses_since(course, start_us)
+    found = None if due_at_us is None or limit is None else _again(start_us, limit, counted, tables.calendar)
     is_same = due_at_us is None or (found is not None and to_us(found.due_at) == due_at_us)
     in_force_us = due_at_us if course is None else due_in_force_us(course)
-    note = _note(is_same=is_same, has_limit=due_at_us is not None, awaits=awaits)
+    note = _note(is_same=is_same, has_limit=due_at_us is not None, awaits=awaits if limit is not None else "")
     return DueShown(
         dossier=dossier.id,
         receipt_number=dossier.statement_number,

@@ -97,15 +97,15 @@ class Submission(Struct, frozen=True, kw_only=True):
     media_type: str = "application/xml"
     spooled: Spooled | None = None
     about: About | None = None
-    # The announced dossier whose electronic half this is, when its paper has not come yet; ''.
-    half_of: str = ""
+    # The announced dossier whose electronic half this is, when its paper has not come yet.
+    half_of: About | None = None
     # How paper came, and when it counts as received; None for what came by wire.
     paper: PaperTold | None = None
 
     @property
     def is_half(self) -> bool:
         """Whether it was announced as one of two halves."""
-        return bool(self.half_of) or (self.paper is not None and self.paper.is_half)
+        return self.half_of is not None or (self.paper is not None and self.paper.is_half)
 
     @property
     def is_paper(self) -> bool:
@@ -273,7 +273,7 @@ def judge(opened: Opened, known: Known, tables: Tables, *, explain: bool = True)
             # (8) Which office is competent, and when the answer is due.
             destination = _destination(procedure, envelope, known, submission, on, tables)
             findings += own.of_route(destination, envelope.office_code)
-            findings += of_purpose(submission.about, envelope, procedure)
+            findings += of_purpose(submission.about or submission.half_of, envelope, procedure)
 
     failed = any(not verdict.passed and not verdict.waits for verdict in verdicts)
     errors = any(finding.severity is Severity.ERROR for finding in findings)

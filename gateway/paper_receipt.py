@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from gateway import paper_words as words
 from gateway.clock import VIETNAM, for_people, from_us
+from gateway.postal.paper_told import NOT_JUDGED
 from gateway.printing import signer_told
 from gateway.receipt import Judgement, Notice, Receipt
 from gateway.report import read_report
@@ -97,9 +98,10 @@ def paper_of(told: Told) -> ReceiptPaper:
         state = words.REFUSED if refused else words.ACCEPTED
         about = (words.JUDGED_BAD if refused else words.JUDGED_GOOD,)
     else:
-        passed = said.verdict == _PASSED
+        passed = said.verdict in (_PASSED, NOT_JUDGED)
         state = words.ACCEPTED if passed else words.PENDING
-        about = (words.NOT_A_DECISION if passed else words.WAITING,)
+        judged_good = words.BY_HAND if said.verdict == NOT_JUDGED else words.NOT_A_DECISION
+        about = (judged_good if passed else words.WAITING,)
     bad = state is words.REFUSED
     found = tuple(_complaints(report)) if bad else ()
     receiving = said.receiving_office if isinstance(said, Receipt) else told.tables.receiving_office
@@ -144,6 +146,8 @@ def _fields(told: Told, said: Receipt | Notice, judged: Judgement | None, report
     is_receipt = isinstance(said, Receipt)
     yield _field(words.NUMBER if is_receipt else words.NOTICE_NUMBER, dossier.statement_number)
     yield _field(words.RECEIVED_AT, _to_the_second(from_us(dossier.received_at_us)))
+    if isinstance(said, Receipt):
+        yield from _came(said)
     if said.procedure:
         procedure = told.tables.catalogue.procedure(said.procedure, told.on)
         yield _field(words.PROCEDURE, f"{said.procedure} – {procedure.title_vi}" if procedure else said.procedure)
@@ -176,7 +180,18 @@ def _fields(told: Told, said: Receipt | Notice, judged: Judgement | None, report
     if said.log:
         by = for_people(datetime.fromisoformat(said.log_by)) if said.log_by else ""
         yield Field(label=words.LOG, lines=(said.log,), note=_fill(words.LOG_BY, at=by) if by else Words(""))
-    yield _field(words.DOSSIER, dossier.id)
+    yield _field(words.DOSSIER, said.dossier)
+
+
+def _came(said: Receipt) -> Iterator[Field]:
+    """Of paper when it counts as received, and in which item it came; of one of two halves which one it is."""
+    if said.paper:
+        at = _to_the_second(datetime.fromisoformat(said.paper.time_of_receipt))
+        yield Field(label=words.COUNTS_FROM, lines=(at,), note=words.BASIS[said.paper.basis])
+        yield _field(words.ITEM, f"{said.paper.item}, {said.paper.pages}")
+    if said.half:
+        half = words.HALVES[said.half]
+        yield Field(label=words.HALF, lines=(half.vi,), note=Words(half.en))
 
 
 def _whose(told: Told, said: Receipt | Notice) -> Iterator[Field]:

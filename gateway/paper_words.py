@@ -24,6 +24,12 @@ NOT_A_DECISION: Final = Words(
     "Hồ sơ đủ thành phần, đúng mẫu, chữ ký số hợp lệ. Tiếp nhận chưa phải là giải quyết.",
     "The dossier is complete and its signatures hold. To accept it is not to decide on it.",
 )
+# Of paper: it is signed by hand, which nobody examines here.
+BY_HAND: Final = Words(
+    "Hồ sơ giấy: dữ liệu đủ thành phần, đúng mẫu; chữ ký tay, không xét. Tiếp nhận chưa phải là giải quyết.",
+    "A paper dossier: its data is complete and well-formed; handwritten signature, not judged. To accept it is not to "
+    "decide on it.",
+)
 WAITING: Final = Words(
     "Mọi điều khác đều đạt; dữ liệu thu hồi chứng thư số chưa có. Thời điểm nhận dưới đây được giữ; không cần nộp lại. "
     "Kết luận sẽ được thông báo riêng và nêu số biên nhận này.",
@@ -59,6 +65,14 @@ WHY: Final = {
 NUMBER: Final = Words("Số biên nhận", "Receipt number")
 NOTICE_NUMBER: Final = Words("Số thông báo", "Notice number")
 RECEIVED_AT: Final = Words("Thời điểm nhận", "Received at")
+COUNTS_FROM: Final = Words("Tính là nhận từ", "Counts as received at")
+BASIS: Final = {"posted": Words("lúc gửi bưu điện", "when posted"), "arrived": Words("lúc bưu gửi đến", "on arrival")}
+ITEM: Final = Words("Bưu gửi, số trang quét", "Postal item, pages scanned")
+HALF: Final = Words("Phần này của hồ sơ", "This half of the dossier")
+HALVES: Final = {
+    "paper": Words("bản giấy; bản điện tử được nhận riêng", "paper; the electronic half is received by itself"),
+    "electronic": Words("bản điện tử; bản giấy được nhận riêng", "electronic; the paper half is received by itself"),
+}
 PROCEDURE: Final = Words("Thủ tục", "Procedure")
 UNIT: Final = Words("Đơn vị", "Employer unit")
 SAID_UNIT: Final = Words("Đơn vị (theo hồ sơ)", "Employer unit, as the dossier says")

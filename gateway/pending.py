@@ -22,13 +22,14 @@ from gateway.intake import STORE_AWAY
 from gateway.judge import Filing, Refusal, Submission, judge, open_dossier
 from gateway.offering import offered, renewed
 from gateway.postal import halves as halves_of
+from gateway.postal.came import is_half
 from gateway.report import keep_report, read_report, report_of
 from gateway.supplements import joined
 from gateway.trust_kept import for_trust, keep_trust
 from gateway.trusting import tables_trusting
 from schemas.references import digests_in
 from signing.trust_list import trusted_at
-from storage import alarms, halves, journal, pending, proofs, work
+from storage import alarms, courses, halves, journal, pending, proofs, work
 from storage.vault import ContentMissing
 
 if TYPE_CHECKING:
@@ -229,20 +230,29 @@ def conclude(
         if not refused:
             work.offer(tx, [offered(dossier, seq, to_us(now))])
             joined(tx, turn, stores, tables, dossier, now)
-            if isinstance(outcome, Filing) and outcome.comes_in_halves:
-                _await_paper(tx, turn, dossier, tables, now)
+            if isinstance(outcome, Filing) and dossier.about is None:
+                _in_halves(tx, turn, dossier, tables, now)
             if isinstance(outcome, Filing):
                 journal.record(tx, renewed(tx, turn, dossier, outcome, to_us(now)), {})
+        else:
+            # Paper that is on its way is the other half of nothing: it will be a dossier of its own.
+            halves.unname(tx, dossier_id)
         alarms.close(tx, LONG_RULE, dossier_id, "gateway", to_us(now))
         journal.end_turn(tx, turn)
     stores.remember_kept(kept)
     return 1
 
 
-def _await_paper(
-    tx: sa.Connection, turn: journal.Turn, dossier: journal.Dossier, tables: Tables, now: datetime
-) -> None:
-    """It was the first half, and is accepted now: the other one is awaited."""
+def _in_halves(tx: sa.Connection, turn: journal.Turn, dossier: journal.Dossier, tables: Tables, now: datetime) -> None:
+    """It was the first half, and is accepted now: the other one is awaited, or has come while this one waited, and has
+    started the clock.
+    """
+    if any(one.came for one in halves.of(tx, dossier.id)):
+        course = courses.find(tx, dossier.id)
+        work.promise(tx, dossier.id, course.due_at_us if course else dossier.due_at_us)
+        return
+    if not is_half(dossier):
+        return
     accepted = msgspec.structs.replace(dossier, state=states.State.ACCEPTED.value)
     received_at = from_us(dossier.received_at_us)
     begun, said, half = halves_of.begun(turn, accepted, tables.post.hybrid, now, received_at=received_at)

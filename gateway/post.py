@@ -21,6 +21,7 @@ from gateway.belonging import look_up
 from gateway.clock import VIETNAM, rfc3339, to_us
 from gateway.course import procedure_of
 from gateway.judge import WITH_DOSSIER, Filing, Refusal, Submission, open_dossier
+from gateway.postal import halves
 from gateway.postal.filed import CUSTODY, SCANS
 from gateway.postal.paper_judge import judge_paper
 from gateway.postal.paper_told import POST, PaperTold
@@ -31,6 +32,7 @@ from gateway.settle import Settled
 from gateway.states import State
 from schemas.references import digests_in
 from storage import announcements, documents, journal
+from storage import halves as rows
 from storage.announcements import Announced
 from storage.documents import Document
 from storage.vault import Entry
@@ -61,7 +63,8 @@ class PaperRefused(Exception):
 
 class Paper(Struct, frozen=True, kw_only=True):
     """A paper dossier that is complete, as the mail room has it. `scans` is one PDF of its `pages` (b"" where nothing
-    was scanned), `counted` the pieces that were found.
+    was scanned), `counted` the pieces that were found. Where a person said that it is complete, `reason` says why, and
+    `missing` (JSON) what it lacks.
     """
 
     announced: Announced
@@ -74,6 +77,8 @@ class Paper(Struct, frozen=True, kw_only=True):
     scans: bytes
     pages: int
     counted: tuple[Piece, ...]
+    reason: str = ""
+    missing: str = "[]"
 
 
 class Custody(Struct, frozen=True, kw_only=True):
@@ -96,6 +101,8 @@ class Custody(Struct, frozen=True, kw_only=True):
     pages: int
     scans_sha256: str
     counted: tuple[Piece, ...]
+    reason: str
+    missing: msgspec.Raw
 
 
 async def file_paper(house: House, paper: Paper, caller: Caller) -> Settled:
@@ -106,18 +113,19 @@ async def file_paper(house: House, paper: Paper, caller: Caller) -> Settled:
     # (1) The clock is read once.
     now = house.clock.now()
     # (2) It became a dossier before?
-    earlier, announcement, main = await house.run(_found, house, paper.announced)
-    if earlier is not None:
-        return Settled(earlier, fresh=False)
+    found = await house.run(_found, house, paper)
+    if found.earlier is not None:
+        return Settled(found.earlier, fresh=False)
+    main = found.main
     told = _told(paper, house.tables, main, caller, now)
     submission = Submission(
-        content=paper.content,
-        sha256=paper.announced.sha256,
-        submitter=announcement.client if announcement else caller.client,
+        content=found.content,
+        sha256=hashlib.sha256(found.content).digest(),
+        submitter=found.announcement.client if found.announcement else caller.client,
         received_at=told.time_of_receipt,
         batch=paper.announced.batch,
         channel=POST,
-        media_type=paper.announced.media_type,
+        media_type=found.media_type,
         about=_about(main),
         paper=told,
     )
@@ -129,18 +137,41 @@ async def file_paper(house: House, paper: Paper, caller: Caller) -> Settled:
     kept = await house.run_apart(_keep, house.stores, _documents(paper, told, caller, now), now)
     # (5) One round with all others: kept, sealed, committed. From here on it is what came now.
     entering = structs.replace(submission, received_at=now)
-    return await house.intake.enter(structs.replace(outcome, submission=entering, documents=kept))
+    settled = await house.intake.enter(structs.replace(outcome, submission=entering, documents=kept))
+    if settled.dossier.channel != POST:
+        # Its very data came by wire in this moment: then its paper is the other half of that.
+        return await file_paper(house, paper, caller)
+    return settled
 
 
-def _found(
-    house: House, announced: Announced
-) -> tuple[Dossier | None, announcements.Announcement | None, Dossier | None]:
-    """The dossier that it is already; who announced it; the dossier whose other half it is."""
+class _Found(Struct, frozen=True, kw_only=True):
+    """The dossier that it is already; who announced it; the dossier whose other half it is; what it brings."""
+
+    earlier: Dossier | None
+    announcement: announcements.Announcement | None
+    main: Dossier | None
+    content: bytes
+    media_type: str
+
+
+def _found(house: House, paper: Paper) -> _Found:
+    one, content, media_type = paper.announced, paper.content, paper.announced.media_type
     with house.database.read() as tx:
-        earlier = journal.dossier(tx, ids.dossier_id(announced.sha256), _EVERYTHING)
-        made = announcements.find(tx, announced.announcement)
-        main = journal.dossier(tx, announced.half_of, _EVERYTHING) if announced.half_of else None
-        return earlier, made, main
+        # Its electronic half may have come since the row was read.
+        row = next((each for each in announcements.of(tx, one.announcement) if each.id == one.id), one)
+        main = journal.dossier(tx, row.half_of, _EVERYTHING) if row.half_of else None
+        earlier = journal.dossier(tx, ids.dossier_id(one.sha256), _EVERYTHING)
+        if earlier is not None and earlier.channel != POST:
+            # The very same data came by wire: that is the dossier, and one content has one name.
+            main, content, media_type = earlier, halves.of_paper(one, earlier), "application/json"
+            earlier = journal.dossier(tx, ids.dossier_id(hashlib.sha256(content).digest()), _EVERYTHING)
+        return _Found(
+            earlier=earlier,
+            announcement=announcements.find(tx, one.announcement),
+            main=main,
+            content=content,
+            media_type=media_type,
+        )
 
 
 def _about(main: Dossier | None) -> About | None:
@@ -187,7 +218,7 @@ def _judge(house: House, submission: Submission, main: Dossier | None) -> Filing
 
 
 def _half_alone(submission: Submission, main: Dossier, tables: Tables) -> Filing:
-    """The paper of an electronic dossier, announced without data of its own: nothing is to be judged but whose it is."""
+    """The paper of an electronic dossier, announced without data of its own: nothing is judged but whose it is."""
     procedure = procedure_of(main, tables) or tables.catalogue.procedure(main.procedure, submission.received_at.date())
     if procedure is None:
         raise LookupError(main.procedure)
@@ -233,6 +264,8 @@ def _documents(paper: Paper, told: PaperTold, caller: Caller, now: datetime) -> 
         pages=told.pages,
         scans_sha256=told.scans_sha256,
         counted=paper.counted,
+        reason=paper.reason,
+        missing=msgspec.Raw(paper.missing.encode()),
     )
     made = [(CUSTODY, _JSON, msgspec.json.encode(custody))]
     return [*made, (SCANS, _PDF, paper.scans)] if paper.scans else made
@@ -269,12 +302,23 @@ async def refile(house: House, dossier_id: str, scans: bytes, pages: int, caller
     """
     now = house.clock.now()
     sha256 = hashlib.sha256(scans).hexdigest() if scans else ""
+    dossier_id = await house.run(_kept_as, house, dossier_id)
     number = await house.run(_next_scans, house, dossier_id, sha256)
     if number is None:
         return
     made = [(SCANS, _PDF, scans)] if scans else []
     kept = await house.run_apart(_keep, house.stores, made, now, number) if made else ()
     await house.run(_rebound, house, dossier_id, kept, sha256, pages, caller, reason, now)
+
+
+def _kept_as(house: House, announced: str) -> str:
+    """The id under which the paper that was announced by that id is kept: of the same data by wire it is a half."""
+    with house.database.read() as tx:
+        dossier = journal.dossier(tx, announced, _EVERYTHING)
+        if dossier is None or dossier.channel == POST:
+            return announced
+        came = (each.came for each in rows.of(tx, announced) if each.kind == halves.PAPER)
+        return next(came, None) or announced
 
 
 def _next_scans(house: House, dossier_id: str, sha256: str) -> int | None:

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 CHARACTERS_MAX: Final = 40
+_LOOKED_AT_CHARACTERS_MAX: Final = 400
 _SHAPE: Final = re.compile(r"([A-Z]{2})([0-9]{8})([0-9])([A-Z]{2})", re.ASCII)
 # What people and programs put between the groups of a number.
 _BETWEEN: Final = re.compile(r"[\s.\-_]+")
@@ -104,4 +105,6 @@ def check_digit(serial: str) -> str:
 
 def tidy(text: str) -> str:
     """A typed or scanned number in capitals with nothing between its groups."""
-    return _BETWEEN.sub("", unicodedata.normalize("NFKC", text[:CHARACTERS_MAX]).strip()).upper()
+    joined = _BETWEEN.sub("", unicodedata.normalize("NFKC", text[:_LOOKED_AT_CHARACTERS_MAX]))
+    # One more than a number has, so that nothing long becomes one by being cut; and no letter becomes two.
+    return "".join(one.upper() if one.isascii() else one for one in joined[: CHARACTERS_MAX + 1])

@@ -230,6 +230,7 @@ class _Round:
         return ids.receipt_number(unit, day, self.numbers[day].pop())
 
     def _accept(self, filing: Filing, number: str) -> journal.Dossier:
+        filing = halves_of.by_now(self.tx, filing, self.ledger.dossiers)
         submission = filing.submission
         about = submission.about
         batch, follows = (about.batch, about.dossier) if about else self._batch(filing)
@@ -291,7 +292,7 @@ class _Round:
         self._event(dossier, fact, dossier.seq, said)
         if filing.comes_in_halves and not filing.waits:
             dossier = self._first_half(dossier, submission)
-        if submission.paper is not None or submission.half_of:
+        if submission.paper is not None:
             ledger.papers.append((dossier, filing))
         ledger.dossiers.append(dossier)
         if kept.pieces is not None:

@@ -17,6 +17,7 @@ from gateway.about import HALF, About, NotOpen, about_of
 from gateway.clock import from_us, rfc3339, to_us
 from gateway.desk import DEAD_RULE
 from gateway.postal import halves as halves_of
+from gateway.postal.paper_told import POST
 from gateway.report_rules import NATIONAL
 from gateway.states import IllegalTransition, State
 from schemas.withdrawal import WITHDRAWAL
@@ -116,6 +117,9 @@ def joined(tx: sa.Connection, turn: journal.Turn, stores: Stores, tables: Tables
 
 def _half_joined(tx: sa.Connection, main: Dossier, course: Course, one: Dossier, tables: Tables) -> tuple[str, Course]:
     """The dossier has both its halves: the fact, and the course with a clock that runs."""
+    if (one.channel == POST) == (main.channel == POST):
+        # Two that came the same way are not two halves: what is awaited is awaited still.
+        return "half-added", course
     one_at_us = courses_of.clock_start_us(courses.find(tx, one.id), one)
     name, moved, half = halves_of.joined(main, course, one, one_at_us, tables)
     halves.came(tx, half)

@@ -12,7 +12,7 @@ What counts when a carrier corrects or contradicts itself:
   the office is not to look for it. Of several deliveries the first that stands counts.
 - An item that returns stays so through every event that may as well be told of its way back; a delivery ends it, as
   `returned`: what goes back and is handed over was handed to its sender.
-- A lost item that is told of again was found.
+- A lost item that is told of again was found; if it was on its way back, it is again.
 - `attempted` says that a delivery was tried or is under way (EMSEVT EMH, EDG): the last is told more often than not.
 - `returned` is the end.
 - An event whose word nobody knows changes no state; it was heard of, though. What a word stands for is looked up when
@@ -63,8 +63,10 @@ def fold(told: Iterable[Handling]) -> Folded:
     state: State = "bound"
     state_at_us = 0
     delivered_at_us: int | None = None
+    was_going_back = False
     for at_us, _, code in events:
-        after = _after(state, STATES[code])
+        after = _after("returning" if state == "lost" and was_going_back else state, STATES[code])
+        was_going_back |= after == "returning"
         if after == state:
             continue
         state, state_at_us = after, at_us

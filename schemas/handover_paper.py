@@ -13,7 +13,8 @@ from schemas.receipt_paper import NOTHING, Words
 if TYPE_CHECKING:
     from datetime import datetime
 
-LINES_MAX: Final = 500
+# Two lists of 500 that name wholly different items.
+LINES_MAX: Final = 1000
 PARTIES: Final = 3
 
 _TEMPLATE: Final = "handover"

@@ -128,11 +128,11 @@ _FORGET_ADDRESS = Statement(
     " RETURNING id"
 )
 _CANCEL = Statement(
-    "UPDATE announcement SET cancelled_at_us = :at_us, cancelled_by = :by"
+    "UPDATE announcement SET cancelled_at_us = :at_us, cancelled_by = :by, return_to = ''"
     " WHERE id = :id AND cancelled_at_us IS NULL RETURNING id"
 )
 _CANCEL_ROWS = Statement(
-    "UPDATE announced SET state = 'cancelled', state_at_us = :at_us, wrapped_key = NULL, findings = '[]'"
+    "UPDATE announced SET state = 'cancelled', state_at_us = :at_us, wrapped_key = NULL, findings = '[]', pieces = '[]'"
     " WHERE announcement = :id AND state = 'announced' RETURNING id"
 )
 _STATE = Statement(
@@ -219,7 +219,9 @@ def never_posted(tx: sa.Connection, before_us: int, limit: int) -> list[Announce
 
 
 def cancel(tx: sa.Connection, announcement: str, by: str, at_us: int) -> bool:
-    """Cancel it and forget the contents of its dossiers that have not come; False when it was cancelled before."""
+    """Cancel it and forget the contents of its dossiers that have not come, what was to be put in, and where papers
+    would go back to: no dossier will be erased with which they could go. False when it was cancelled before.
+    """
     if not _CANCEL(tx, {"id": announcement, "by": by, "at_us": at_us}):
         return False
     _CANCEL_ROWS(tx, {"id": announcement, "at_us": at_us})

@@ -45,6 +45,11 @@ _NAME = sa.text(
     "UPDATE announced SET half_of = :dossier"
     " WHERE id = :announced AND half_of = '' AND state = 'announced' RETURNING id"
 )
+# What was announced as a half from the first has no data of its own, and stays one.
+_UNNAME = sa.text(
+    "UPDATE announced SET half_of = '' WHERE half_of = :dossier AND state = 'announced'"
+    " AND media_type <> 'application/json'"
+)
 
 
 def expect(tx: sa.Connection, halves: Sequence[Half]) -> None:
@@ -76,6 +81,11 @@ def missing(tx: sa.Connection, now_us: int) -> list[Half]:
 def name(tx: sa.Connection, announced: str, dossier: str) -> bool:
     """The announced paper is the other half of that dossier from now on; False when it is some other's, or has come."""
     return tx.execute(_NAME, {"announced": announced, "dossier": dossier}).first() is not None
+
+
+def unname(tx: sa.Connection, dossier: str) -> None:
+    """The dossier is none: announced paper that was to be its other half stands by itself again."""
+    tx.execute(_UNNAME, {"dossier": dossier})
 
 
 def _half(row: sa.Row[tuple[object, ...]]) -> Half:

@@ -24,8 +24,8 @@ SETTLED_AT_ONCE_MAX: Final = 2000
 class Watched(Struct, frozen=True, kw_only=True):
     """An item that something may have to be told of. Times are microseconds since 1970 UTC.
 
-    `client` and `role` are who announced what is in it, '' when nobody did. `replaced` says that another item was sent
-    in its place, or that nothing is to be sent any more; `opened` that a mail room has it open.
+    `client` and `role` are who announced what is in it, '' when nobody did. `another_at_us` is when another item was
+    last bound to the same dossiers, if that was after its last turn; `is_settled`: nothing is to be sent any more.
     """
 
     number: str
@@ -41,7 +41,8 @@ class Watched(Struct, frozen=True, kw_only=True):
     posted_at_us: int | None
     delivered_at_us: int | None
     heard_at_us: int | None
-    replaced: bool
+    another_at_us: int | None
+    is_settled: bool
 
 
 class Unposted(Struct, frozen=True, kw_only=True):
@@ -69,14 +70,17 @@ class RefusedPickup(Struct, frozen=True, kw_only=True):
 
 
 _OPENED = "EXISTS (SELECT 1 FROM opening o WHERE o.item = i.number)"
-# Another item was bound to the same dossiers since, or none is to be sent any more.
-_REPLACED = (
-    "(EXISTS (SELECT 1 FROM item_dossier d JOIN item_dossier e ON e.dossier = d.dossier AND e.item <> d.item"
+_ANOTHER = (
+    " FROM item_dossier d JOIN item_dossier e ON e.dossier = d.dossier AND e.item <> d.item"
     " JOIN item n ON n.number = e.item AND n.direction = i.direction AND n.bound_at_us > i.state_at_us"
-    " WHERE d.item = i.number)"
-    " OR EXISTS (SELECT 1 FROM announcement c WHERE c.id = i.announcement AND c.cancelled_at_us IS NOT NULL)"
+    " WHERE d.item = i.number"
+)
+_SETTLED = (
+    "(EXISTS (SELECT 1 FROM announcement c WHERE c.id = i.announcement AND c.cancelled_at_us IS NOT NULL)"
     " OR EXISTS (SELECT 1 FROM outbound b WHERE b.item = i.number AND b.state NOT IN ('sent', 'undelivered')))"
 )
+# Another item was bound to the same dossiers since, or none is to be sent any more.
+_REPLACED = f"(EXISTS (SELECT 1{_ANOTHER}) OR {_SETTLED})"
 _ENDED = Statement(
     "SELECT i.number, i.state FROM item i WHERE i.watched = 1 AND ("  # noqa: S608 - text is ours
     f"(i.direction = 'in' AND {_OPENED})"
@@ -90,20 +94,22 @@ _SETTLE = sa.text("UPDATE item SET watched = 0 WHERE number = :number AND state 
 _WATCHED = (
     "SELECT i.number, i.carrier, i.direction, i.office, i.unit, COALESCE(i.announcement, ''), COALESCE(a.client, ''),"
     " COALESCE(a.role, ''), i.state, i.state_at_us, i.posted_at_us, i.delivered_at_us, i.heard_at_us,"
-    " CASE WHEN {replaced} THEN 1 ELSE 0 END FROM item i LEFT JOIN announcement a ON a.id = i.announcement"
+    " {another}, CASE WHEN {settled} THEN 1 ELSE 0 END FROM item i LEFT JOIN announcement a ON a.id = i.announcement"
     " WHERE i.watched = 1 AND {which} ORDER BY i.number"
 )
 _NOT_OPENED = f"NOT (i.direction = 'in' AND {_OPENED})"
 _MOVING = Statement(
     _WATCHED.format(
-        replaced=_REPLACED,
+        another=f"(SELECT max(n.bound_at_us){_ANOTHER})",
+        settled=_SETTLED,
         which="i.state NOT IN ('bound', 'delivered') AND (i.state IN ('returning', 'returned', 'lost')"
         f" OR COALESCE(i.posted_at_us, i.state_at_us) <= :before OR i.heard_at_us <= :before) AND {_NOT_OPENED}",
     )
 )
 _UNOPENED = Statement(
     _WATCHED.format(
-        replaced="1 = 0",
+        another="CAST(NULL AS BIGINT)",
+        settled="1 = 0",
         which=f"i.direction = 'in' AND i.state = 'delivered' AND i.delivered_at_us <= :before AND NOT {_OPENED}",
     )
 )

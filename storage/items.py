@@ -1,7 +1,7 @@
 """Postal items: each number, what it is bound to, and what its handlings amount to.
 
 Every function takes the open transaction `tx` and never commits; those that change something are called by a
-transaction that holds its turn (`journal.take_turn`), so two callers never bind one number to two things.
+transaction that holds the turn of handlings (`handlings.hold`), so two callers never bind one number to two things.
 """
 
 from __future__ import annotations

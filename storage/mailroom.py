@@ -191,6 +191,12 @@ _FORGET_SCANS = Statement(
     " AND p.dossier <> :dossier AND NOT EXISTS (SELECT 1 FROM dossier d WHERE d.id = p.dossier"
     " AND d.erased_at_us IS NOT NULL)))) RETURNING id"
 )
+# Nothing is made of an erased dossier's pages any more.
+_FORGET_REASON = Statement(
+    "UPDATE paper_filing SET reason = '', why = '', state = CASE state WHEN 'rebound' THEN 'filed' ELSE state END"
+    " WHERE dossier = :dossier RETURNING dossier"
+)
+_FORGET_WHY = Statement("UPDATE page_binding SET why = '' WHERE dossier = :dossier OR was = :dossier RETURNING scan")
 
 _PUT_PAGE = Statement(
     _insert("page", Page) + " ON CONFLICT (scan, number) DO UPDATE SET dossier = excluded.dossier,"
@@ -310,8 +316,10 @@ def unread(tx: sa.Connection, before_us: int, limit: int) -> list[Scan]:
 
 def forget_keys(tx: sa.Connection, dossier: str) -> int:
     """Erase: forget the keys of the scans with pages of the dossier, but for those that have pages of another one that
-    is not erased, or pages that wait; returns how many there were. Again, it changes nothing.
+    is not erased, or pages that wait (how many there were is returned), and why it was made so, and pages were bound.
     """
+    _FORGET_REASON(tx, {"dossier": dossier})
+    _FORGET_WHY(tx, {"dossier": dossier})
     return len(_FORGET_SCANS(tx, {"dossier": dossier}))
 
 

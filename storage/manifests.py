@@ -135,14 +135,17 @@ _WAITING = sa.text(
 )
 _LISTED = "SELECT {fields} FROM manifest WHERE id > :after{chosen} ORDER BY id LIMIT :limit"
 _STATED = sa.text("SELECT seq, jws FROM statement WHERE seq IN :seqs").bindparams(sa.bindparam("seqs", expanding=True))
-# The register's row that holds on the day, and the number that people call a dossier by, once it has come.
+# The register's row that holds on the day, and the number that people call a dossier by, once it has come. Only of
+# items that this carrier carries to or from this office: whoever writes a number into a list learns nothing by it.
 _ON_PAPER = sa.text(
     "SELECT i.number AS item, d.dossier, COALESCE(came.statement_number, '') AS number,"
     " COALESCE(came.unit, a.unit, i.unit) AS unit, COALESCE(u.name, '') AS unit_name,"
     " COALESCE(o.address, n.return_to, '') AS address"
     " FROM item i JOIN manifest_line l ON l.item = i.number AND l.manifest = :id"
+    " JOIN manifest m ON m.id = l.manifest AND m.office = i.office AND m.carrier = i.carrier"
     " JOIN item_dossier d ON d.item = i.number"
-    " LEFT JOIN announced a ON a.id = d.dossier LEFT JOIN announcement n ON n.id = a.announcement"
+    " LEFT JOIN announced a ON a.id = d.dossier AND a.state <> 'cancelled'"
+    " LEFT JOIN announcement n ON n.id = a.announcement"
     " LEFT JOIN dossier came ON came.id = CASE WHEN a.half_of <> '' THEN a.half_of ELSE d.dossier END"
     " LEFT JOIN outbound o ON o.item = i.number"
     " LEFT JOIN unit u ON u.code = COALESCE(came.unit, a.unit, i.unit) AND u.valid_from <= :on"

@@ -72,6 +72,11 @@ _TOLD = sa.text(
     " OR (b.state = 'sent' AND i.state IN ('returned', 'lost')) OR (i.state = 'returned' AND EXISTS"
     " (SELECT 1 FROM original o WHERE o.sent_in = b.item AND o.state = 'sent'))) ORDER BY b.state, b.item LIMIT :most"
 )
+# The office has decided about what was lost, and then its originals were found after all.
+_FOUND = sa.text(
+    f"{_CARRIED} WHERE b.state IN ('sent-again', 'kept') AND i.state IN ('delivered', 'returned') AND b.item IN"  # noqa: S608 - words are ours
+    " (SELECT o.sent_in FROM original o WHERE o.state = 'sent') ORDER BY b.item LIMIT :most"
+)
 _TAKEN_BACK = sa.text(
     f"{_CARRIED} WHERE b.state = 'delivered' AND b.confirmed_at_us > :since AND i.state IN ('returned', 'lost')"
     " ORDER BY b.confirmed_at_us, b.item LIMIT :most"
@@ -104,6 +109,8 @@ def told(tx: sa.Connection, delivered_since_us: int, most: int) -> list[Carried]
     not taken back any more.
     """
     found = _carried(tx.execute(_TOLD, {"most": most}))
+    if left := most - len(found):
+        found += _carried(tx.execute(_FOUND, {"most": left}))
     left = most - len(found)
     return found + (_carried(tx.execute(_TAKEN_BACK, {"since": delivered_since_us, "most": left})) if left else [])
 

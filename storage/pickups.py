@@ -52,7 +52,9 @@ _PUT = sa.text(
 _FIND = Statement(f"SELECT {_COLUMNS} FROM pickup WHERE item = :item")  # noqa: S608 - names are ours
 _NUMBERED = Statement("SELECT item FROM pickup WHERE order_number = :order_number")
 _DUE = Statement(
-    f"SELECT {_COLUMNS} FROM pickup WHERE state = 'waiting' AND next_at_us <= :now ORDER BY next_at_us LIMIT :most"  # noqa: S608 - names are ours
+    f"SELECT {_COLUMNS} FROM pickup WHERE state = 'waiting' AND next_at_us <= :now"  # noqa: S608 - names are ours
+    # In one order, whoever asks: two workers that take them then wait for each other and not in a ring.
+    " ORDER BY next_at_us, item LIMIT :most"
 )
 _HOLD = Statement(
     "UPDATE pickup SET next_at_us = :until, attempts = attempts + 1"

@@ -1,7 +1,7 @@
 """The pool: numbers that a carrier gave out beforehand, each taken for one thing, and never given twice.
 
 Every function takes the open transaction `tx` and never commits; those that change something are called by a
-transaction that holds its turn (`journal.take_turn`), so two takers never get the same number.
+transaction that holds the turn of handlings (`handlings.hold`), so two takers never get the same number.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ _TAKEN_FOR = Statement(
     f"SELECT {_COLUMNS} FROM pool_number WHERE carrier = :carrier AND taken_for = :taken_for AND state = 'taken'"  # noqa: S608 - names are ours
 )
 _NEXT = Statement(
-    f"SELECT {_COLUMNS} FROM pool_number WHERE carrier = :carrier AND state = 'free'"  # noqa: S608 - names are ours
-    " ORDER BY added_at_us, number LIMIT 1"
+    f"SELECT {_COLUMNS} FROM pool_number p WHERE carrier = :carrier AND state = 'free'"  # noqa: S608 - names are ours
+    # What was posted or opened without being taken is somebody's paper already.
+    " AND NOT EXISTS (SELECT 1 FROM item WHERE number = p.number)"
+    " AND NOT EXISTS (SELECT 1 FROM handling WHERE item = p.number) ORDER BY added_at_us, number LIMIT 1"
 )
 _TAKE = Statement(
     "UPDATE pool_number SET state = 'taken', taken_for = :taken_for, taken_by = :by, taken_at_us = :at_us"
@@ -85,7 +87,7 @@ def taken_for(tx: sa.Connection, carrier: str, what: str) -> PoolNumber | None:
 
 
 def next_free(tx: sa.Connection, carrier: str) -> PoolNumber | None:
-    """The free number that was added first; None: the pool is empty."""
+    """The free number that was added first and of which nobody has told anything; None: there is none."""
     return next(iter(_all(_NEXT(tx, {"carrier": carrier}))), None)
 
 

@@ -72,7 +72,7 @@ class Alone(Struct, frozen=True, kw_only=True):
 
 
 class InItem(Struct, frozen=True, kw_only=True):
-    """A dossier in an item: what its announcement says of it ('' state: not announced), and whether it has come."""
+    """An announced dossier in an item: what its announcement says of it, and whether it has come."""
 
     item: str
     dossier: str
@@ -106,9 +106,13 @@ _EMPLOYERS = "n.role IN ('employer', 'ivan')"
 _HAS_ITEM = (
     "(EXISTS (SELECT 1 FROM item b WHERE b.announcement = n.id AND b.direction = 'in') OR EXISTS"
     " (SELECT 1 FROM announced a JOIN item_dossier d ON d.dossier = a.id JOIN item b ON b.number = d.item"
-    " WHERE a.announcement = n.id AND b.direction = 'in'))"
+    " WHERE a.announcement = n.id AND a.state <> 'cancelled' AND b.direction = 'in'))"
 )
 _IN = "i.direction = 'in'"
+# Nobody tells of what no carrier carried: it was delivered when it was opened.
+_STATE = (
+    f"(CASE WHEN {_IN} AND i.carrier = '' AND i.state = 'bound' AND o.id IS NOT NULL THEN 'delivered' ELSE i.state END)"
+)
 
 
 def _sum(condition: str, name: str) -> str:
@@ -121,10 +125,10 @@ _ITEMS = sa.text(
     f" WHEN {_EMPLOYERS} THEN 'announced' ELSE 'unannounced' END AS flow, i.office, i.carrier, count(*) AS announced, "
     + ", ".join(
         [
-            _sum("i.state = 'bound' AND n.cancelled_at_us IS NOT NULL", "cancelled"),
-            _sum("i.state = 'bound' AND n.cancelled_at_us IS NULL", "never_posted"),
-            _sum("i.state <> 'bound'", "posted"),
-            _sum("i.state = 'delivered'", "delivered"),
+            _sum(f"{_STATE} = 'bound' AND n.cancelled_at_us IS NOT NULL", "cancelled"),
+            _sum(f"{_STATE} = 'bound' AND n.cancelled_at_us IS NULL", "never_posted"),
+            _sum(f"{_STATE} <> 'bound'", "posted"),
+            _sum(f"{_STATE} = 'delivered'", "delivered"),
             _sum("i.state = 'returned'", "returned"),
             _sum("i.state = 'lost'", "lost"),
             _sum("i.state IN ('posted', 'on-the-way', 'at-office', 'attempted', 'returning')", "on_the_way"),
@@ -136,7 +140,9 @@ _ITEMS = sa.text(
     )
     + " FROM item i LEFT JOIN announcement n ON n.id = i.announcement LEFT JOIN opening o ON o.item = i.number"
     " LEFT JOIN (SELECT d.item, count(*) AS dossiers, sum(CASE WHEN a.state = 'filed' THEN 1 ELSE 0 END) AS filed"
-    " FROM item_dossier d LEFT JOIN announced a ON a.id = d.dossier GROUP BY d.item) c ON c.item = i.number"
+    # What was cancelled was announced again, or is not in it; a dossier that was here before says nothing of paper.
+    " FROM item_dossier d JOIN announced a ON a.id = d.dossier AND a.state <> 'cancelled' GROUP BY d.item) c"
+    " ON c.item = i.number"
     " LEFT JOIN (SELECT DISTINCT s.opening FROM page p JOIN scan s ON s.id = p.scan WHERE p.state = 'waiting') w"
     " ON w.opening = o.id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
 )
@@ -158,9 +164,9 @@ _ALONE_ROWS = sa.text(
     f" FROM announcement n WHERE n.id > :after AND NOT {_HAS_ITEM} ORDER BY n.id LIMIT :most"
 )
 _IN_ITEMS = sa.text(
-    "SELECT d.item, d.dossier, COALESCE(a.state, '') AS state,"
+    "SELECT d.item, d.dossier, a.state,"
     " CASE WHEN came.pack IS NULL THEN 0 ELSE 1 END AS has_come FROM item_dossier d"
-    " LEFT JOIN announced a ON a.id = d.dossier LEFT JOIN dossier came ON came.id = d.dossier"
+    " JOIN announced a ON a.id = d.dossier AND a.state <> 'cancelled' LEFT JOIN dossier came ON came.id = d.dossier"
     " WHERE d.item > :after AND d.item <= :upto ORDER BY d.item, d.dossier"
 )
 _PAGES_WAIT = sa.text("SELECT DISTINCT s.opening FROM page p JOIN scan s ON s.id = p.scan WHERE p.state = 'waiting'")
@@ -177,7 +183,7 @@ _NOT_OPENED = "NOT EXISTS (SELECT 1 FROM item_dossier d JOIN opening o ON o.item
 _ASTRAY_RULES = {
     "filed-unopened": f"a.state = 'filed' AND {_NOT_OPENED}",
     "filed-nowhere": f"a.state = 'filed' AND NOT {_CAME}",
-    "came-unfiled": f"a.state <> 'filed' AND {_CAME}",
+    "came-unfiled": f"a.state = 'announced' AND {_CAME}",
 }
 _ASTRAY_BRANCHES = [
     f"SELECT '{rule}' AS rule, a.id AS dossier, {_WHERE_BOUND} AS item, n.office, n.carrier FROM announced a"  # noqa: S608 - words are ours
@@ -226,7 +232,7 @@ def alone(tx: sa.Connection) -> Iterator[Alone]:
 
 
 def in_items(tx: sa.Connection, after: str, upto: str) -> list[InItem]:
-    """The dossiers in the items after the one number, up to the other."""
+    """The dossiers announced to be in the items after the one number, up to the other."""
     return _all(tx.execute(_IN_ITEMS, {"after": after, "upto": upto}), InItem)
 
 

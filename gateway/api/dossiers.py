@@ -112,7 +112,7 @@ async def show_dossier(
             course, others = courses.find(tx, found.id), same_cases.not_different(tx, found.id)
             # Who may see this one alone learns nothing of the other.
             same = [one for one in others if journal.dossier(tx, one, scope) is not None]
-            return views.dossier_shown(found, parts, language, course, halves_shown(tx, found), same)
+            return views.dossier_shown(found, parts, language, course, halves_shown(tx, found, scope), same)
 
     return await house.run(look)
 

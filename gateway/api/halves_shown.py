@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from gateway.clock import from_us, rfc3339
 from gateway.events import dossier_of
-from storage import halves
+from storage import halves, journal
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -29,19 +29,25 @@ class HalfShown(Struct, frozen=True, kw_only=True):
     receipt: str | None
 
 
-def halves_shown(tx: sa.Connection, dossier: Dossier) -> list[HalfShown]:
-    """The other half, awaited or come; nothing for a dossier that is whole."""
+def halves_shown(tx: sa.Connection, dossier: Dossier, scope: journal.Scope) -> list[HalfShown]:
+    """The other half, awaited or come; nothing for a dossier that is whole. Of one that somebody else sent, who may not
+    see it learns that it came.
+    """
     shown = []
     for half in halves.of(tx, dossier.id):
-        one = dossier_of(tx, half.came) if half.came else None
+        one = journal.dossier(tx, half.came, scope) if half.came else None
         shown.append(
             HalfShown(
                 half=half.kind,
                 awaited_since=rfc3339(from_us(half.awaited_since_us)),
-                record=half.came,
+                record=one.id if one else None,
                 receipt_number=one.statement_number if one else None,
-                received_at=rfc3339(from_us(one.received_at_us)) if one else None,
+                received_at=_received_at(tx, half.came) if half.came else None,
                 receipt=one.statement if one else None,
             )
         )
     return shown
+
+
+def _received_at(tx: sa.Connection, came: str) -> str:
+    return rfc3339(from_us(dossier_of(tx, came).received_at_us))

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway import ids
+from gateway.about import HALF
 from gateway.api import views
 from gateway.api.body import Body, Spool, check_declared, read_body
 from gateway.api.caller import allowance_headers, identify, language_of, require
@@ -73,7 +74,7 @@ async def submit(
         authorization = _text(headers.get(b"authorization"))
         caller, allowance = await identify(house, authorization, "business", house.clock.now())
         require(caller, "employer", "ivan")
-        asked = _asked(scope["query_string"])
+        asked = _asked(scope["query_string"], is_about=sent_about is not None)
         about = await sent_about(caller) if sent_about else None
         if asked.half_of:
             about, asked = await _of_other_half(house, asked, caller)
@@ -98,7 +99,10 @@ async def submit(
 def _check_about(about: About | None, settled: Settled) -> None:
     """The same bytes serve once: what was received as something else does nothing for this dossier."""
     dossier = settled.dossier
-    if about and dossier.pack is not None and dossier.about != about.dossier:
+    if about is None or dossier.pack is None or dossier.about == about.dossier:
+        return
+    # Of two halves the one that came first is the dossier itself.
+    if about.purpose != HALF or dossier.id != about.dossier:
         raise Refused("received-before", f"{dossier.statement_number}.")
 
 
@@ -124,7 +128,7 @@ async def _receive(
                 submitter=caller.client,
                 received_at=received_at,
                 batch=asked.batch,
-                half_of=asked.half_of,
+                half_of=asked.paper,
                 media_type=media_type_of(headers),
                 about=about,
             )
@@ -180,7 +184,7 @@ def _refused(settled: Settled, language: Language, correlation: str) -> Answer:
     return answer_with(problem, language)
 
 
-def _asked(query: bytes) -> Asked:
+def _asked(query: bytes, *, is_about: bool) -> Asked:
     if not query:
         return Asked()
     said = parse_qs(query.decode("latin-1"), keep_blank_values=True)
@@ -189,6 +193,9 @@ def _asked(query: bytes) -> Asked:
         raise Refused("bad-request", "batch: 1…9999.")
     if half_of is not None and (len(half_of) != 1 or not half_of[0]):
         raise Refused("bad-request", "half_of: d-….")
+    if half_of is not None and is_about:
+        # A supplement or a withdrawal is no half.
+        raise Refused("bad-request", "half_of: POST /v1/dossiers.")
     return Asked(batch=int(batch[0]) if batch else None, half_of=half_of[0] if half_of else "")
 
 
@@ -196,12 +203,12 @@ async def _of_other_half(house: House, asked: Asked, caller: Caller) -> tuple[Ab
     """The dossier whose electronic half this is; or, before its paper has come, the announcement that it belongs to."""
     on = house.clock.now().astimezone(VIETNAM).date()
 
-    def look() -> About | str:
+    def look() -> tuple[About, bool]:
         with house.database.read() as tx:
             return other_half(tx, asked.half_of, caller, on)
 
-    found = await house.run(look)
-    return (None, asked) if isinstance(found, str) else (found, Asked(batch=asked.batch))
+    found, has_come = await house.run(look)
+    return (found, asked) if has_come else (None, structs.replace(asked, paper=found))
 
 
 def _text(value: bytes | None) -> str | None:

@@ -33,10 +33,13 @@ _ZIP = b"PK\x03\x04"
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """What is asked beside the dossier itself: which filing of the period it is, and whose electronic half."""
+    """What is asked beside the dossier itself: which filing of the period it is, and whose electronic half; `paper` is
+    that one as it was announced, while it has not come.
+    """
 
     batch: int | None = None
     half_of: str = ""
+    paper: About | None = None
 
 
 class UploadNamed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,7 +111,7 @@ async def _receive(
             submitter=caller.client,
             received_at=now,
             batch=asked.batch,
-            half_of=asked.half_of,
+            half_of=asked.paper,
             media_type=media_type,
             about=about,
         )

@@ -23,6 +23,7 @@ _PAPER_GREY_MIN: Final = 96
 # Darker than its surroundings by so many times the grain is no grain any more; and by so much in any case.
 _GRAIN_TIMES: Final = 4.3
 _DARKER_MIN: Final = 6
+_SMOOTHER: Final = 2.2
 # Less than a full stop in the size of this line, all specks of the page together.
 _SPECK_CELLS_MAX: Final = 6
 _GRAIN_CELLS_MAX: Final = 2
@@ -42,11 +43,16 @@ def is_blank(image: Image.Image) -> bool:
     """Whether nothing is written or printed on the page (a grey image), but for stripes along its very edge."""
     step = max(1, round(max(image.size) / _CELLS_HIGH))
     cells = image.reduce(step)
-    around = cells.filter(ImageFilter.BoxBlur(_AROUND_CELLS))
-    darker = ImageChops.subtract(around, cells, 1, 128)
     if sum(cells.histogram()[:_PAPER_GREY_MIN]) * 2 > cells.width * cells.height:
         return False
-    limit = 128 + max(_DARKER_MIN, round(_GRAIN_TIMES * grain(cells)))
+    # Once as it is, for what is small; once smoothed, for what is pale.
+    grainy = grain(cells)
+    return _is_bare(cells, grainy) and _is_bare(cells.filter(ImageFilter.BoxBlur(1)), grainy / _SMOOTHER)
+
+
+def _is_bare(cells: Image.Image, grainy: float) -> bool:
+    darker = ImageChops.subtract(cells.filter(ImageFilter.BoxBlur(_AROUND_CELLS)), cells, 1, 128)
+    limit = 128 + max(_DARKER_MIN, round(_GRAIN_TIMES * grainy))
     marks = darker.point([1 if grey > limit else 0 for grey in range(256)])
     if marks.histogram()[1] > _DARK_CELLS_MAX:
         return False

@@ -160,6 +160,8 @@ def _look(stores: Stores, dossier: str) -> _Made | None:
             scans=b"",
             pages=len(keys),
             counted=pieces_there(compare(pieces, pile.counted), pieces, dossier),
+            reason=filing.reason,
+            missing=filing.missing or "[]",
         )
     return _Made(filing=filing, opening=opening, paper=paper, dossier=dossier, scans=scans, keys=keys)
 

@@ -15,7 +15,7 @@ from gateway import s10, tracking
 from gateway.clock import to_us
 from gateway.mailroom.counting import Counted, Line, compare
 from gateway.postal.pieces import PIECES_MAX, Piece
-from storage import announcements, items, journal, mailroom
+from storage import announcements, handlings, items, journal, mailroom
 from storage.items import Item
 from storage.mailroom import Opening
 
@@ -98,6 +98,8 @@ def open_item(database: Database, told: Told, caller: Caller, now: datetime) -> 
         raise OpeningUnfit("thời điểm mở ở tương lai", "the time of opening is in the future")
     with database.begin() as tx:
         turn = journal.take_turn(tx)
+        # Who binds the number waits for us, or we for them.
+        handlings.hold(tx)
         item = _item(tx, told, caller, now)
         expected = expected_in(tx, item.number)
         if unknown := {one.dossier for one in told.counted if one.dossier} - expected.keys():

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 TEXT_CHARACTERS_MAX: Final = 512
 # What our squares begin with; anything else is somebody else's.
 _OURS: Final = "MOTCUA1/"
-# How often the image is enlarged, and smoothed by how many of its dots: small squares, pale ones, grainy ones.
-_LIGHTS: Final = ((2, 0.6), (4, 0.6), (3, 0.5), (2, 0.4), (3, 0.8))
+# How often the image is enlarged, and smoothed over how many of its dots: small squares, pale ones, grainy ones.
+_LIGHTS: Final = ((2, 0.8), (4, 0.8), (3, 0.65), (2, 0.5), (3, 1.0))
 # Where a square may be: so many places on a page are looked at closely, each so wide.
 _PLACES: Final = 4
 _PLACE_MM: Final = 30
@@ -81,7 +81,7 @@ def _look_harder(image: Image.Image) -> tuple[list[zxingcpp.Barcode], bool]:
         if any(map(_is_ours, found)):
             return found, False
         foreign += found
-    return foreign, not foreign and any(_has_square(_enlarged(place, 3, 0.6)) for place in places)
+    return foreign, not foreign and any(_has_square(_enlarged(place, 3, 0.8)) for place in places)
 
 
 def _lights(image: Image.Image, places: list[Image.Image]) -> Iterator[Image.Image]:
@@ -91,11 +91,11 @@ def _lights(image: Image.Image, places: list[Image.Image]) -> Iterator[Image.Ima
         for place in places:
             yield _enlarged(place, larger, smooth)
     for place in places:
-        yield _evened(_enlarged(place, 2, 0.6), 16)
+        yield _evened(_enlarged(place, 2, 0.8), 16)
     for degrees in _TURNS_DEGREES:
         for place in places:
             turned = place.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor=_paper(place))
-            yield _enlarged(turned, 3, 0.5)
+            yield _enlarged(turned, 3, 0.65)
 
 
 def _places(image: Image.Image) -> Iterator[Image.Image]:
@@ -122,7 +122,7 @@ def _places(image: Image.Image) -> Iterator[Image.Image]:
 
 def _enlarged(image: Image.Image, larger: float, smooth_px: float) -> Image.Image:
     size = (round(image.width * larger), round(image.height * larger))
-    return image.resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(smooth_px * larger))
+    return image.resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.BoxBlur(smooth_px * larger))
 
 
 def _evened(image: Image.Image, around_px: int) -> Image.Image:

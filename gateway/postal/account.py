@@ -242,11 +242,14 @@ class _Recount:
             inside.setdefault(one.item, []).append(one)
         taken = {direction: self._taken(direction, after, upto) for direction in ("in", "out")}
         for item in page:
-            state = tracking.fold(told[item.number]).state
+            folded = state = tracking.fold(told[item.number]).state
+            if item.direction == "in" and item.opening and not item.carrier and folded == "bound":
+                # Nobody tells of what no carrier carried: it was delivered when it was opened.
+                state = "delivered"
             dossiers = inside.get(item.number, [])
             is_filed = bool(dossiers) and all(one.has_come for one in dossiers) and item.opening not in waiting
             self._item(item, state, is_filed=is_filed)
-            self._look(item, state, is_taken=item.number in taken[item.direction])
+            self._look(item, state, folded, is_taken=item.number in taken[item.direction])
 
     def _taken(self, direction: str, after: str, upto: str) -> set[str]:
         """The items that the receipt of a manifest says were received."""
@@ -278,11 +281,11 @@ class _Recount:
         elif state == "delivered":
             line["unopened"] += 1
 
-    def _look(self, item: ItemRow, state: str, *, is_taken: bool) -> None:
+    def _look(self, item: ItemRow, state: str, folded: str, *, is_taken: bool) -> None:
         """What one item's rows do not have in common."""
         rules = []
-        if state != item.state:
-            rules.append(("item-state", f"{item.state} ≠ {state}"))
+        if folded != item.state:
+            rules.append(("item-state", f"{item.state} ≠ {folded}"))
         if item.direction == "in" and is_taken and state != "delivered":
             rules.append(("received-undelivered", state))
         if item.direction == "in" and item.opening and state != "delivered":

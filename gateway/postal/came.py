@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 class _Came(Struct, frozen=True):
     paper: PaperNamed | None = None
+    half: str = ""
 
 
 def came_by_post(dossier: Dossier) -> PaperNamed | None:
@@ -32,3 +33,8 @@ def time_of_receipt(dossier: Dossier) -> datetime:
     """When the dossier counts as received: paper when it was posted or arrived, everything else when we had it."""
     paper = came_by_post(dossier)
     return datetime.fromisoformat(paper.time_of_receipt) if paper else from_us(dossier.received_at_us)
+
+
+def is_half(dossier: Dossier) -> bool:
+    """Whether its receipt says that it is one of two halves."""
+    return bool(dossier.statement) and bool(msgspec.json.decode(payload_of(dossier.statement), type=_Came).half)

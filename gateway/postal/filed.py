@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from gateway.clock import to_us
-from storage import announcements, courses, documents, halves, originals
+from storage import courses, documents, originals
 from storage.courses import Course
 
 if TYPE_CHECKING:
@@ -23,20 +23,13 @@ CUSTODY = "custody"
 
 
 def entered(tx: sa.Connection, dossier: Dossier, filing: Filing) -> None:
-    """The dossier was accepted in this transaction: write what belongs to it. An electronic half that came before its
-    paper only tells the announcement which dossier that is the other half of.
-    """
-    submission = filing.submission
-    if submission.half_of:
-        halves.name(tx, submission.half_of, dossier.id)
-    told = submission.paper
+    """A paper dossier was accepted in this transaction: write what belongs to it."""
+    told = filing.submission.paper
     if told is None:
         return
     for one in filing.documents:
         documents.add(tx, structs.replace(one, dossier=dossier.id))
     _start(tx, dossier, told)
-    now_us = dossier.received_at_us
-    announcements.state(tx, told.announced, announcements.FILED, now_us, forget_key=True)
     whole = dossier.about or dossier.id
     if told.originals:
         originals.arrive(

@@ -1,8 +1,8 @@
 """How outbound items end: what their carriers told is followed, delivered or not, into custody and facts.
 
 An item that was delivered confirms that its results and originals are with their owner; one that came back, or is
-lost, waits for the office to decide. A carrier may take a delivery back: that is followed too. Where nothing changed,
-nothing is written.
+lost, waits for the office to decide. A carrier may take a delivery back: that is followed too; and where the originals
+of an item go that was lost, decided about and found after all. Where nothing changed, nothing is written.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ AT_ONCE_MAX: Final = 50
 TAKEN_BACK_DAYS_MAX: Final = 90
 DELIVERED, UNDELIVERED = "result-delivered", "result-undelivered"
 ACTOR: Final = "gateway"
+# What the office has decided stays decided; only where the originals are is followed then.
+_DECIDED: Final = (outbound.SENT_AGAIN, outbound.KEPT)
 _EVERYTHING: Final = journal.Scope(everything=True)
 
 
@@ -63,8 +65,10 @@ def _delivered(tx: sa.Connection, turn: journal.Turn, one: Carried, now: datetim
     item = one.outbound.item
     at_us = one.delivered_at_us if one.delivered_at_us is not None else one.item_state_at_us
     address = address_of(one.outbound)
+    is_decided = one.outbound.state in _DECIDED
     for original in originals.sent_in(tx, item):
-        if original.state in (originals.SENT, originals.HELD):
+        # Told lost with its item, and delivered with it after all.
+        if original.state in (originals.SENT, originals.LOST) or (original.state == originals.HELD and not is_decided):
             originals.stand(tx, original, originals.RETURNED, at_us, sent_in=item)
             originals.tell(
                 tx,
@@ -75,10 +79,11 @@ def _delivered(tx: sa.Connection, turn: journal.Turn, one: Carried, now: datetim
                 told_by=one.carrier,
                 note=item,
             )
-    outbound.put(
-        tx,
-        structs.replace(one.outbound, state=outbound.DELIVERED, state_at_us=to_us(now), confirmed_at_us=at_us),
-    )
+    if not is_decided:
+        outbound.put(
+            tx,
+            structs.replace(one.outbound, state=outbound.DELIVERED, state_at_us=to_us(now), confirmed_at_us=at_us),
+        )
     _tell(tx, turn, one, DELIVERED, at_us, now)
 
 
@@ -102,10 +107,11 @@ def _undelivered(tx: sa.Connection, turn: journal.Turn, one: Carried, now: datet
                 told_by=one.carrier,
                 note=f"{item}: {one.item_state}",
             )
-    outbound.put(
-        tx,
-        structs.replace(one.outbound, state=outbound.UNDELIVERED, state_at_us=to_us(now), confirmed_at_us=None),
-    )
+    if one.outbound.state not in _DECIDED:
+        outbound.put(
+            tx,
+            structs.replace(one.outbound, state=outbound.UNDELIVERED, state_at_us=to_us(now), confirmed_at_us=None),
+        )
     _tell(tx, turn, one, UNDELIVERED, one.item_state_at_us, now, why=one.item_state)
 
 

@@ -172,10 +172,11 @@ def _bind(
         if (held.direction, held.announcement, dossiers) == ("in", target.announcement, target.dossiers):
             return _same(tx, held, dossiers, questioned, caller, now)
         _may_rebind(tx, held, dossiers, wanted.instead_of)
-    _check_open(tx, target, read.number)
-    _take_from_pool(tx, read.number, target, caller, now)
+    # First, so that a number of the pool can be corrected by another: each serves one thing alone.
     if wanted.corrects:
         _correct(tx, wanted.corrects, read.number, target, caller, now)
+    _check_open(tx, target, read.number)
+    _take_from_pool(tx, read.number, target, caller, now)
     item = items.Item(
         number=read.number,
         scheme=read.scheme,
@@ -221,13 +222,22 @@ def _may_rebind(tx: sa.Connection, held: Item, dossiers: tuple[str, ...], instea
 
 
 def has_moved(tx: sa.Connection, item: Item) -> bool:
-    """Whether the item was posted, opened, or ordered to be fetched: then its number stays with what is in it."""
+    """Whether the item was posted, opened, or ordered to be fetched: then its number stays with what is in it. So does
+    that of an item that an office sends back, from when it was said what is in it.
+    """
     ordered = pickups.find(tx, item.number)
     return (
-        item.state != "bound"
-        or item.posted_at_us is not None
-        or mailroom.opening_of(tx, item.number) is not None
+        item.direction != "in"
+        or is_used(tx, item.number)
         or (ordered is not None and ordered.state in (pickups.WAITING, pickups.ACCEPTED))
+    )
+
+
+def is_used(tx: sa.Connection, number: str) -> bool:
+    """Whether it was posted, or is here: an order to fetch it does not use it up."""
+    item = items.find(tx, number)
+    return item is not None and (
+        item.state != "bound" or item.posted_at_us is not None or mailroom.opening_of(tx, number) is not None
     )
 
 
@@ -319,7 +329,9 @@ def _take_from_pool(tx: sa.Connection, number: str, target: Target, caller: Call
         raise BoundElsewhere(f"{number}: đã thu hồi · was recalled")
     if pooled.state == pool.FREE:
         if other := pool.taken_for(tx, pooled.carrier, target.name):
-            raise BoundElsewhere(f"{target.name} → {other.number}")
+            if not is_used(tx, other.number):
+                raise BoundElsewhere(f"{target.name} → {other.number}")
+            pool.use(tx, other.number)
         pool.take(tx, number, target.name, caller.client, to_us(now))
     elif pooled.taken_for not in (target.name, *target.dossiers):
         raise BoundElsewhere(f"{number} → {pooled.taken_for}")
@@ -338,6 +350,8 @@ def _correct(
     held = items.find(tx, number)
     if held is None or number == right:
         return
+    if not item_seen.sees_item(tx, caller, held, now):
+        raise BoundElsewhere(f"{number}: của tài khoản khác · another client's")
     if held.announcement != target.announcement or set(items.dossiers_of(tx, number)) != set(target.dossiers):
         raise BoundElsewhere(f"{number} → {name_of(held.announcement, items.dossiers_of(tx, number))}")
     let_go(tx, held, caller, now, why=f"corrected: {right}")

@@ -73,9 +73,9 @@ class PickupSending:
         try:
             outcome, said = await self._sent(shape, order)
         except Exception as fault:
-            # Held until its time: tried again then, and one that is broken keeps no other from being sent.
+            # One that is broken keeps no other from being sent, and is a person's to look at in the end.
             log_fault(_FAULTS, "sending a pick-up order failed", fault)
-            return
+            outcome, said = "again", "fault"
         await self._house.run_apart(
             pickup.write_down, self._house.stores, order, outcome, said, self._house.clock.now()
         )

@@ -26,6 +26,7 @@ from gateway.outgoing import (
     listed_hosts,
     resolve_apart,
 )
+from gateway.postal.carrier_tables import told_number
 from gateway.postal.handlings import hear
 from gateway.postal.told import AnswerUnreadable, rows_of
 from gateway.webhook_post import tls_context
@@ -47,6 +48,9 @@ CONNECT_S_MAX: Final = 5.0
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 BACK_OFF_S: Final = 60
 BACK_OFF_S_MAX: Final = 6 * 3600
+# After so many failures in a row the items that were asked about wait for the next round: one number that a carrier
+# cannot answer about keeps the items after it from being asked about no longer.
+FAILURES_HERE_MAX: Final = 4
 # An item that nothing was settled of for so long is not asked about any more.
 ASKED_DAYS_MAX: Final = 90
 UNDER_WAY: Final = ("bound", "posted", "on-the-way", "at-office", "attempted", "returning", "lost")
@@ -97,20 +101,23 @@ def _claimed(house: House, carrier: str, now: datetime) -> CarrierPoll | None:
 
 
 async def _take_turn(house: House, carrier: Carrier, poll: Poll, turn: CarrierPoll, resolve: Resolve) -> None:
-    after, wait_s, failures = turn.after_item, 0, 0
+    # What failed before counts until the carrier has answered, also where a round ends meanwhile.
+    after, wait_s, failures, numbers = turn.after_item, 0, turn.failures, list[str]()
     try:
         way = _way(house, poll, resolve)
         for _ in range(REQUESTS_A_TURN_MAX):
             numbers = await house.run_apart(_numbers, house, carrier.carrier, poll, after)
             if not numbers:
-                after, wait_s = "", poll.every_s
+                after, wait_s = "", max(poll.every_s, _back_off_s(failures) if failures else 0)
                 break
             await _ask_about(house, carrier, way, numbers)
-            after = numbers[-1]
+            after, failures = numbers[-1], 0
     except (_CannotAsk, AnswerUnreadable) as error:
-        failures = turn.failures + 1
-        wait_s = max(error.wait_s if isinstance(error, _CannotAsk) else 0, BACK_OFF_S * 2 ** min(turn.failures, 16))
+        wait_s = max(error.wait_s if isinstance(error, _CannotAsk) else 0, _back_off_s(failures))
         wait_s = min(wait_s, BACK_OFF_S_MAX)
+        failures += 1
+        if failures >= FAILURES_HERE_MAX and numbers:
+            after = numbers[-1]
         _FAULTS.warning("carrier %s was asked in vain, %d times in a row: %s", carrier.carrier, failures, error)
     next_at_us = to_us(house.clock.now() + timedelta(seconds=wait_s))
     settled = structs.replace(turn, next_at_us=next_at_us, failures=failures, after_item=after)
@@ -120,6 +127,10 @@ async def _take_turn(house: House, carrier: Carrier, poll: Poll, turn: CarrierPo
             carrier_polls.settle(tx, settled)
 
     await house.run_apart(settle)
+
+
+def _back_off_s(failures: int) -> int:
+    return int(min(BACK_OFF_S * 2 ** min(failures, 16), BACK_OFF_S_MAX))
 
 
 def _numbers(house: House, carrier: str, poll: Poll, after: str) -> list[str]:
@@ -149,7 +160,7 @@ def _way(house: House, poll: Poll, resolve: Resolve) -> _Way:
 async def _ask_about(house: House, carrier: Carrier, way: _Way, numbers: list[str]) -> None:
     asked = frozenset(numbers)
     # What was not asked for is not the endpoint's to tell of.
-    rows = [row for row in rows_of(await _answer(way, numbers), carrier.told) if row.item.strip().upper() in asked]
+    rows = [row for row in rows_of(await _answer(way, numbers), carrier.told) if told_number(row.item) in asked]
     heard = await house.run_apart(
         hear,
         house.database,
@@ -182,6 +193,8 @@ async def _answer(way: _Way, numbers: list[str]) -> bytes:
                 timeout=httpx.Timeout(ANSWER_S_MAX, connect=CONNECT_S_MAX),
             ) as client:
                 sent = way.headers | {"host": to.host_header, "accept": "application/json", "user-agent": "motcua"}
+                # Nothing packed: what is small on the way would be large here.
+                sent |= {"accept-encoding": "identity"}
                 named = {"sni_hostname": to.tls_name}
                 async with client.stream("GET", to.url, headers=sent, extensions=named) as answer:
                     return await _body(answer)
@@ -197,7 +210,7 @@ async def _body(answer: httpx.Response) -> bytes:
         is_number = wait.isascii() and wait.isdigit() and len(wait) <= _RETRY_AFTER_DIGITS_MAX
         raise _CannotAsk(f"http {answer.status_code}", int(wait) if is_number else 0)
     found = bytearray()
-    async for chunk in answer.aiter_bytes():
+    async for chunk in answer.aiter_raw():
         found += chunk
         if len(found) > ANSWER_BYTES_MAX:
             raise _CannotAsk(f"more than {ANSWER_BYTES_MAX} bytes")

@@ -20,12 +20,13 @@ from gateway.postal.items import (
     Wanted,
     bind_in,
     has_moved,
+    is_used,
     let_go,
     number_of,
     target_of,
 )
 from gateway.s10 import Why
-from storage import handlings, items, mailroom, pool
+from storage import handlings, items, pool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +89,7 @@ def take(database: Database, carriers: Carriers, caller: Caller, carrier: str, w
         handlings.hold(tx)
         target = target_of(tx, caller, wanted, now)
         held = pool.taken_for(tx, carrier, target.name)
-        if held is not None and not _is_used(tx, held.number):
+        if held is not None and not is_used(tx, held.number):
             number = held.number
         elif free := pool.next_free(tx, carrier):
             if held is not None:
@@ -98,14 +99,6 @@ def take(database: Database, carriers: Carriers, caller: Caller, carrier: str, w
             raise PoolEmpty(carrier)
         read = _read(carriers, carrier, number)
         return bind_in(tx, carriers, caller, read, target, carrier, now)
-
-
-def _is_used(tx: sa.Connection, number: str) -> bool:
-    """Whether it was posted, or is here: an order to fetch it does not use it up."""
-    item = items.find(tx, number)
-    return item is not None and (
-        item.state != "bound" or item.posted_at_us is not None or mailroom.opening_of(tx, number) is not None
-    )
 
 
 def _read(carriers: Carriers, carrier: str, number: str) -> ItemNumber:

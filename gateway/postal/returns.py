@@ -158,6 +158,8 @@ def form_05_came(database: Database, caller: Caller, item: str, at: datetime, no
     Raises `NotOutbound`, `ReturnUnfit` (none was asked for, or that time is to come), `DatabaseAway`.
     """
     with database.begin() as tx:
+        # The whole row is written: nobody may follow or decide about the item meanwhile.
+        turn = journal.take_turn(tx)
         one = theirs_to_send(tx, item, caller).outbound
         if one.form_05 == outbound.NOT_ASKED:
             raise ReturnUnfit("form_05", "bưu gửi này không yêu cầu thu hồi mẫu 05", "no form 05 was asked for")
@@ -168,7 +170,9 @@ def form_05_came(database: Database, caller: Caller, item: str, at: datetime, no
                 tx,
                 structs.replace(one, form_05=outbound.CAME_BACK, form_05_at_us=to_us(at), form_05_note=note),
             )
-        return _sent(tx, item)
+        sent = _sent(tx, item)
+        journal.end_turn(tx, turn)
+    return sent
 
 
 def contents_of(one: Outbound) -> tuple[Content, ...]:
@@ -305,15 +309,19 @@ def _taken(tx: sa.Connection, one: Content, original: Original | None, caller: C
 
 def _announced_address(tx: sa.Connection, dossiers: Sequence[Dossier]) -> ReturnTo:
     for dossier in dossiers:
-        announced = announcements.announced(tx, dossier.id)
-        made = announcements.find(tx, announced.announcement) if announced else None
-        if made is not None and made.return_to:
-            return msgspec.json.decode(made.return_to, type=ReturnTo)
+        # Of a dossier whose paper half came, that one's announcement says where to.
+        alone = announcements.announced(tx, dossier.id)
+        for announced in [*([alone] if alone else []), *announcements.paper_halves(tx, dossier.id)]:
+            made = announcements.find(tx, announced.announcement)
+            if made is not None and made.return_to:
+                return msgspec.json.decode(made.return_to, type=ReturnTo)
     raise ReturnUnfit("address", "chưa có địa chỉ nhận", "there is no address to send it to")
 
 
 def _number(tx: sa.Connection, carriers: Carriers, caller: Caller, said: Return, now: datetime) -> ItemNumber:
     """The number, read and free. Raises `ReturnUnfit`."""
+    if said.carrier and said.carrier not in carriers.all:
+        raise ReturnUnfit("carrier", f"không có bưu chính {said.carrier}", f"there is no carrier {said.carrier}")
     text = said.item
     if said.pool:
         free = pool.next_free(tx, said.carrier)

@@ -59,7 +59,7 @@ def _travel(one: Watched, tables: Tables, now: datetime) -> Wanted | None:
     """The gravest that is to be told of an item on its way."""
     calendar, waits = tables.calendar, tables.post.waits
     heard_us = one.heard_at_us if one.heard_at_us is not None else one.state_at_us
-    if one.replaced:
+    if one.is_settled or _is_replaced(one, tables, heard_us):
         return None
     if one.state == "lost" or (one.state != "returned" and has_passed(calendar, heard_us, waits.lost_days_max, now)):
         return _lost(one, heard_us)
@@ -71,6 +71,15 @@ def _travel(one: Watched, tables: Tables, now: datetime) -> Wanted | None:
     if has_passed(calendar, posted_us, waits.late_days_max, now):
         return _late(one, posted_us, waits.late_days_max)
     return None
+
+
+def _is_replaced(one: Watched, tables: Tables, heard_us: int) -> bool:
+    """Whether another item goes in its place. What was bound while it travelled, and was heard of, is another envelope
+    of the same paper: that hides nothing.
+    """
+    if one.another_at_us is None or one.state in ("returning", "returned", "lost"):
+        return one.another_at_us is not None
+    return has_passed(tables.calendar, heard_us, tables.post.waits.silent_days_max, from_us(one.another_at_us))
 
 
 def _unopened(tx: sa.Connection, tables: Tables, now: datetime) -> list[Wanted]:

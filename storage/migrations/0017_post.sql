@@ -320,7 +320,7 @@ CREATE INDEX page_of ON page (dossier, scan, number);
 
 CREATE INDEX page_waiting ON page (scan) WHERE state = 'waiting';
 
--- Every time that a page was bound to a dossier, by whom and why; never changed.
+-- Every time that a page was bound to a dossier, by whom and why; never changed, but for `why` when it is erased.
 CREATE TABLE page_binding (
   scan TEXT NOT NULL,
   number BIGINT NOT NULL,
@@ -332,6 +332,10 @@ CREATE TABLE page_binding (
   why TEXT NOT NULL,
   PRIMARY KEY (scan, number, version)
 );
+
+CREATE INDEX page_binding_to ON page_binding (dossier);
+
+CREATE INDEX page_binding_from ON page_binding (was) WHERE was <> '';
 
 -- A dossier made of the pages of an opening: who asked for it (gateway: it was complete by itself), what was missing
 -- (JSON), and which pages its kept scan has (JSON). State: wanted, filed, rebound (its pages are others by now), refused,
@@ -415,6 +419,8 @@ CREATE TABLE original (
 CREATE INDEX original_of ON original (dossier);
 
 CREATE INDEX original_sent ON original (sent_in) WHERE sent_in IS NOT NULL;
+
+CREATE INDEX original_away ON original (sent_in) WHERE state = 'sent';
 
 CREATE INDEX original_kept ON original (office, arrived_at_us) WHERE state <> 'returned';
 

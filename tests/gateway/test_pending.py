@@ -23,11 +23,13 @@ from signing.demo_pki import Addresses, DemoPki, make_pki
 from signing.revocation import RevocationStore
 from signing.seal import open_jws
 from signing.trust_facts import Facts, with_facts
-from storage import register
+from storage import courses, halves, journal, register, work
 from storage.pending import Pending, due
 from tests.authority import Authority, authority
 from tests.clocks import HandClock
 from tests.gateway.inhouse import OFFICE, TAX_CODE, UNIT, Inhouse, a_dossier, inhouse, sign
+from tests.postal.test_paper_line import announced, filed
+from tests.postal.test_paper_line import raw as unsigned
 
 WAIT_S = 0.3
 
@@ -488,3 +490,64 @@ def test_a_fact_about_a_refused_dossier_is_told_to_no_office(gateway: Inhouse, o
     concluded(gateway, outside, sent)
     told = gateway("GET", "/v1/events", office).json()["events"]
     assert {one["dossier"] for one in told} == {sent}
+
+
+def standing(gateway: Inhouse, dossier: str) -> tuple[str, list[str], list[str | None]]:
+    """Its state, its facts, and the other half as far as it came."""
+    with gateway.house.database.read() as tx:
+        facts = journal.events(tx, journal.Scope(everything=True), 0, dossier)
+        found = journal.dossier(tx, dossier, journal.Scope(everything=True))
+        assert found is not None
+        return found.state, [one.type for one in facts], [one.came for one in halves.of(tx, dossier)]
+
+
+def test_a_half_that_waits_for_its_judgement_waits_for_its_paper_too(gateway: Inhouse, outside: Authority) -> None:
+    client, secret = gateway.client("employer", units=[UNIT])
+    token, contents = gateway.token(client, secret), [unsigned(seed) for seed in range(2)]
+    rows = [announced(gateway, client, content, hybrid=1) for content in contents]
+    mains = []
+    for row, content in zip(rows, contents, strict=True):
+        path = f"/v1/dossiers?half_of={row.id}"
+        answer = gateway("POST", path, token, content=sign(content, "employer", outside.pki))
+        assert answer.status_code == 202, answer.text
+        mains.append(answer.json()["dossier"])
+    # Of one the paper comes before its judgement, of one afterwards.
+    early = filed(gateway, rows[0], contents[0]).dossier
+    assert early.about == mains[0]
+    outside.is_up = True
+    gateway.clock.advance(120)
+    assert gateway.asked(pending.judge_due(gateway.house)) == 2
+    assert standing(gateway, mains[0]) == ("accepted", ["received-pending", "half-added", "accepted"], [early.id])
+    with gateway.house.database.read() as tx:
+        course, job = courses.find(tx, mains[0]), work.find(tx, mains[0])
+        assert course
+        assert job
+        assert course.due_at_us == job.due_at_us is not None
+    assert standing(gateway, mains[1]) == (
+        "awaiting-paper", ["received-pending", "accepted", "paper-awaited"], [None],
+    )  # fmt: skip
+    late = filed(gateway, rows[1], contents[1]).dossier
+    assert standing(gateway, mains[1])[::2] == ("accepted", [late.id])
+    assert_audited(gateway)
+
+
+def test_paper_whose_electronic_half_was_refused_after_it_had_waited_stands_by_itself(
+    gateway: Inhouse, outside: Authority
+) -> None:
+    client, secret = gateway.client("employer", units=[UNIT])
+    content = unsigned(8)
+    row = announced(gateway, client, content, hybrid=1)
+    path = f"/v1/dossiers?half_of={row.id}"
+    token, signed_content = gateway.token(client, secret), sign(content, "employer", outside.pki)
+    main = gateway("POST", path, token, content=signed_content).json()["dossier"]
+    outside.revoked = {serial(outside): (gateway.clock.now() - timedelta(hours=3), x509.ReasonFlags.key_compromise)}
+    outside.is_up = True
+    gateway.clock.advance(300)
+    assert gateway.asked(pending.judge_due(gateway.house)) == 1
+    assert gateway("POST", path, token, content=signed_content).json()["state"] == "refused"
+    paper = filed(gateway, row, content).dossier
+    assert (paper.about, standing(gateway, paper.id)) == (
+        None, ("accepted", ["accepted", "electronic-awaited"], [None]),
+    )  # fmt: skip
+    assert standing(gateway, main)[0] == "refused"
+    assert_audited(gateway)

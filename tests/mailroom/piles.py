@@ -10,7 +10,7 @@ import zxingcpp
 from msgspec import Struct
 from PIL import Image, ImageDraw, ImageFont
 
-from gateway.mailroom.codes import CoverCode, Printed, check_cover
+from gateway.mailroom.codes import CoverCode, Printed, check_cover, page_code
 from gateway.mailroom.counting import Counted
 from gateway.mailroom.matching import Expected, Filed, match
 from gateway.mailroom.reading import Code, PageRead, read_scan
@@ -65,9 +65,9 @@ class Outcome(Struct, frozen=True):
     whys: dict[str, int]
 
 
-def make_pile(number: int, rng: random.Random) -> Pile:
-    """An item with one to three dossiers, dossier by dossier as the covers ask for, and then what goes wrong."""
-    rows = [_announced(number * 4 + at, rng) for at in range(rng.choice((1, 1, 2, 3)))]
+def make_pile(number: int, rng: random.Random, *, dossiers: Sequence[int] = (1, 1, 2, 3)) -> Pile:
+    """An item with one of these numbers of dossiers, in the order that their covers ask for; then what goes wrong."""
+    rows = [_announced(number * 4 + at, rng) for at in range(rng.choice(dossiers))]
     blocks = [_block(row, seed, rng) for row, seed in rows]
     sheets = [sheet for block in blocks for sheet in block]
     mishaps: list[str] = []
@@ -118,9 +118,16 @@ def _printed_sheets(row: Announced, seed: int) -> list[Sheet]:
     asked = ToPrint(
         dossier=row.id, digest=row.digest, content=papers.content(seed), media_type=papers.XML, printed=printed
     )
-    images = scanner.printed(cover_pdf(papers.told([row]), [row]))
-    images += scanner.printed(forms_pdf([asked], papers.CATALOGUE, papers.ON, papers.AT, apart=False))
-    return [Sheet(image, row.id, tuple(sorted(papers.codes_on(image)))) for image in images]
+    covers = scanner.printed(cover_pdf(papers.told([row]), [row]))
+    forms = scanner.printed(forms_pdf([asked], papers.CATALOGUE, papers.ON, papers.AT, apart=False))
+    places = [(0, page, len(covers)) for page in range(1, len(covers) + 1)]
+    places += [(one.number, page, one.pages) for one in printed for page in range(1, one.pages + 1)]
+    return [
+        Sheet(
+            image, row.id, (page_code(row.id, row.digest, *place), *((row.code, row.id) if place[:2] == (0, 1) else ()))
+        )
+        for image, place in zip(covers + forms, places, strict=True)
+    ]
 
 
 def _block(row: Announced, seed: int, rng: random.Random) -> list[Sheet]:
@@ -181,10 +188,10 @@ def read(files: Sequence[bytes], kind: Kind) -> list[PageRead]:
     return [page for content in files for page in read_scan(content, scanner.MEDIA_TYPES[kind])]
 
 
-def play(number: int, quality: Quality, seed: int) -> Outcome:
+def play(number: int, quality: Quality, seed: int, *, dossiers: Sequence[int] = (1, 1, 2, 3)) -> Outcome:
     """One item, from paper to its filed pages."""
     rng = random.Random(f"{seed}-{number}-{quality.name}")
-    pile = make_pile(number, rng)
+    pile = make_pile(number, rng, dossiers=dossiers)
     kind: Kind = rng.choice(("pdf", "pdf", "tiff", "jpeg"))
     files = scan(pile, quality, kind, rng)
     began_s = time.perf_counter()

@@ -237,12 +237,17 @@ def shuffled(sheets: Sequence[Sheet], rng: random.Random, times: int) -> list[Sh
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.randoms(use_true_random=False), st.integers(0, 8), st.integers(0, 4))
-def test_whatever_happens_to_a_pile_no_page_is_filed_wrongly(rng: random.Random, times: int, loose: int):
-    # Of one dossier with papers that bear no code, any disorder at all.
-    one = dossier("q", loose=loose)
-    sheets = shuffled(block(one) + block(C) + block(dossier("d", forms=(1,))), rng, times)
-    filed = of(sheets, one, C, dossier("d", forms=(1,)))
+@given(st.randoms(use_true_random=False), st.integers(0, 8), st.integers(0, 4), st.integers(0, 2))
+def test_whatever_happens_to_a_pile_no_page_is_filed_wrongly(rng: random.Random, times: int, loose: int, misread: int):
+    # Of one dossier with papers that bear no code, any disorder at all; and printed pages whose code is not read.
+    one, other = dossier("q", loose=loose), dossier("d", forms=(1,))
+    pile = block(one) + block(C) + block(other)
+    for at in rng.sample(range(len(pile)), misread):
+        pile[at] = Sheet(pile[at].owner, read(), False)
+    if misread and loose and rng.random() < 0.5:
+        pile.pop(len(block(one)) - 1)
+    sheets = shuffled(pile, rng, times)
+    filed = of(sheets, one, C, other)
     assert wrong(sheets, filed) == []
 
 

@@ -88,6 +88,6 @@ def test_the_paper_tells_whose_dossiers_are_in_an_item_by_the_number_that_people
     ]  # fmt: skip
     # Whoever writes another carrier's or office's item into a list is told nothing of whose it is.
     for change in ("carrier = 'ems'", "carrier = 'vnpost', office = '99999'"):
-        paper.say(f"UPDATE manifest SET {change} WHERE id = 'm-1'")  # noqa: S608 - words are ours
+        paper.say(f"UPDATE manifest SET {change} WHERE id = 'm-1'")
         with database.read() as tx:
             assert manifests.on_paper(tx, "m-1", "2026-03-02") == []

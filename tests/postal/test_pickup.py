@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from gateway import s10
 from gateway.config import Misconfigured, Settings
@@ -163,6 +164,22 @@ def test_a_wrong_token_is_tried_again_and_the_order_is_not_lost(desk: Desk) -> N
     Path(desk.gateway.house.settings.pickup_token_file).write_text("another")
     desk.send(wait_s(1))
     assert desk.state(number) == "accepted", "a new token needs no new start"
+
+
+def test_an_order_that_cannot_be_read_is_told_of_in_the_end_and_forgotten(desk: Desk) -> None:
+    number = desk.bound()
+    desk.order(number)
+    with desk.gateway.house.database.begin() as tx:
+        spoilt = {"body": b"spoilt", "attempts": ATTEMPTS_MAX - 2, "item": number}
+        tx.execute(sa.text("UPDATE pickup SET body = :body, attempts = :attempts WHERE item = :item"), spoilt)
+    desk.send()
+    assert desk.shown(number)["pickup"]["answer"] == "fault"
+    desk.send(wait_s(ATTEMPTS_MAX))
+    assert desk.state(number) == "refused"
+    with desk.gateway.house.database.read() as tx:
+        kept = pickups.find(tx, number)
+    assert kept is not None
+    assert kept.body is None
 
 
 def test_who_gets_no_answer_for_days_is_told_so(desk: Desk) -> None:

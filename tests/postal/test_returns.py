@@ -226,6 +226,7 @@ def test_the_next_number_of_the_pool_is_taken_and_never_twice(office: Office) ->
     [
         ({"item": "RR473124820VN1"}, "item"),
         ({"item": "RR473124829VN", "carrier": ""}, "carrier"),
+        ({"item": "RR473124829VN", "carrier": "nobody"}, "carrier"),
         ({"contents": [{"kind": "card", "dossier": "d-" + "a" * 26}]}, "contents"),
         ({"contents": "stranger"}, "contents"),
         ({"contents": "wrong kind"}, "contents"),

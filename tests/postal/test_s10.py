@@ -53,6 +53,8 @@ def test_a_clerks_placeholder_is_questioned_with_the_digit_that_belongs_there() 
         "VN473124829RR1",
         "RR473124829V1",
         "473124829",
+        "ß473124829VN",
+        "RR473124829VN" + " " * 27 + "XYZ",
     ],
 )
 def test_what_has_another_shape_is_no_s10(text: str) -> None:

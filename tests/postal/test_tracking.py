@@ -43,7 +43,9 @@ def test_an_item_of_which_nothing_was_told_is_bound() -> None:
         ("EMA EMG EMI", "delivered"), ("EMA EDE EMA", "on-the-way"), ("EMI EMG EMH EDE EMA", "delivered"),
         ("EMA EMI returning", "returning"), ("EMA EMI lost", "lost"), ("EMA lost EDE", "on-the-way"),
         ("EMA lost EMI", "delivered"), ("EMA EMH returning EDE EMG EMH", "returning"), ("EMA lost EMA", "posted"),
-        ("EMA returning EMI", "returned"), ("EMA returning lost", "lost"), ("EMA returned EMI EDE lost", "returned"),
+        ("EMA returning EMI", "returned"), ("EMA returning lost", "lost"),
+        ("EMA returning lost EDE", "returning"), ("EMA returning lost lost EMI", "returned"),
+        ("EMA returned EMI EDE lost", "returned"),
         ("EXA EMB EMC EMD EDB EDC EMF EDD EMG EDH", "at-office"), ("EMG", "at-office"),
     ],
 )  # fmt: skip

@@ -1,0 +1,45 @@
+"""A few synthetic scans of each quality, printed, spoilt and read again; `make scans` plays two hundred."""
+
+import random
+
+import pytest
+
+from gateway.mailroom.matching import match
+from tests.mailroom import piles, scanner
+from tests.mailroom.__main__ import LEAST, judged, table
+from tests.mailroom.piles import Outcome, play
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> list[Outcome]:
+    return [
+        play(number, quality, 5, dossiers=[1])
+        for number, quality in ((1, scanner.GOOD), (2, scanner.OFFICE), (3, scanner.POOR))
+    ]
+
+
+def test_no_page_of_a_few_scans_is_filed_wrongly_and_their_codes_are_read(outcomes):
+    assert [one.wrong for one in outcomes] == [0, 0, 0]
+    assert [one.written_lost for one in outcomes] == [0, 0, 0]
+    good, office, _ = outcomes
+    assert good.filed == good.fileable > 0
+    assert office.coded_filed >= 0.9 * office.coded > 0
+
+
+def test_the_campaign_fails_when_pages_go_wrong_or_too_few_file_themselves(outcomes):
+    def one(**changed: object) -> Outcome:
+        whole = {name: getattr(outcomes[0], name) for name in Outcome.__struct_fields__}
+        return Outcome(**whole | {"fileable": 100, "filed": 100, "wrong": 0} | changed)  # type: ignore[arg-type]
+
+    assert judged([one(), one(quality="office", filed=95), one(quality="poor", filed=0)]) == []
+    assert len(judged([one(filed=98), one(quality="office", filed=94), one(quality="poor", wrong=1)])) == 3
+    assert len(table(outcomes)) == 1 + 2 * 3
+    assert set(LEAST) < set(scanner.QUALITIES)
+
+
+def test_the_same_seed_gives_the_same_pile_and_the_same_scan():
+    pile, again = (piles.make_pile(7, random.Random(3), dossiers=[1]) for _ in range(2))
+    assert [sheet.codes for sheet in pile.sheets] == [sheet.codes for sheet in again.sheets]
+    first, second = (scanner.scanned(pile.sheets[0].image, scanner.OFFICE, random.Random(4)) for _ in range(2))
+    assert first.tobytes() == second.tobytes()
+    assert match([], pile.expected, pile.counted, cover_holds=piles.cover_holds) == []
