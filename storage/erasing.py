@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from storage import announcements, documents, mailroom, originals, outbound, same_cases
+from storage import announcements, documents, mailroom_erasing, originals, outbound, same_cases
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -23,7 +23,7 @@ CANDIDATES_A_PAGE_MAX: Final = 500
 # What is kept of a dossier beside its row: keys are forgotten, and what may name a person is cleared.
 _BESIDE: Final = (
     documents.forget_keys,
-    mailroom.forget_keys,
+    mailroom_erasing.forget_keys,
     originals.forget_names,
     outbound.forget_addresses,
     same_cases.forget_reasons,

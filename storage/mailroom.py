@@ -183,21 +183,6 @@ _UNREAD = Statement(
     f"SELECT {_names(Scan)} FROM scan WHERE state = 'kept' AND scanned_at_us <= :before"  # noqa: S608 - names are ours
     " ORDER BY scanned_at_us, id LIMIT :limit"
 )
-# A file of pages is one: nobody can read it any more once nobody may read any page of it.
-_FORGET_SCANS = Statement(
-    "UPDATE scan SET wrapped_key = NULL WHERE wrapped_key IS NOT NULL"
-    " AND id IN (SELECT p.scan FROM page p WHERE p.dossier = :dossier)"
-    " AND NOT EXISTS (SELECT 1 FROM page p WHERE p.scan = scan.id AND (p.state = 'waiting' OR (p.state = 'filed'"
-    " AND p.dossier <> :dossier AND NOT EXISTS (SELECT 1 FROM dossier d WHERE d.id = p.dossier"
-    " AND d.erased_at_us IS NOT NULL)))) RETURNING id"
-)
-# Nothing is made of an erased dossier's pages any more.
-_FORGET_REASON = Statement(
-    "UPDATE paper_filing SET reason = '', why = '', state = CASE state WHEN 'rebound' THEN 'filed' ELSE state END"
-    " WHERE dossier = :dossier RETURNING dossier"
-)
-_FORGET_WHY = Statement("UPDATE page_binding SET why = '' WHERE dossier = :dossier OR was = :dossier RETURNING scan")
-
 _PUT_PAGE = Statement(
     _insert("page", Page) + " ON CONFLICT (scan, number) DO UPDATE SET dossier = excluded.dossier,"
     " state = excluded.state, how = excluded.how, why = excluded.why, codes = excluded.codes"
@@ -312,15 +297,6 @@ def scan_read(tx: sa.Connection, scan_id: str, *, state: str, pages: int, why: s
 def unread(tx: sa.Connection, before_us: int, limit: int) -> list[Scan]:
     """Scans that were kept until then and not read since, the oldest first."""
     return _all(Scan, _UNREAD(tx, {"before": before_us, "limit": limit}))
-
-
-def forget_keys(tx: sa.Connection, dossier: str) -> int:
-    """Erase: forget the keys of the scans with pages of the dossier, but for those that have pages of another one that
-    is not erased, or pages that wait (how many there were is returned), and why it was made so, and pages were bound.
-    """
-    _FORGET_REASON(tx, {"dossier": dossier})
-    _FORGET_WHY(tx, {"dossier": dossier})
-    return len(_FORGET_SCANS(tx, {"dossier": dossier}))
 
 
 def put_pages(tx: sa.Connection, pages: Sequence[Page]) -> None:

@@ -16,7 +16,7 @@ from gateway.mailroom.finishing import MAILROOM_RULES, finish, match_again
 from gateway.mailroom.lack_words import WHYS
 from gateway.postal.look_over import look_over
 from signing.seal import create_seal_key, load_seal_key
-from storage import alarms, documents, mailroom, register
+from storage import alarms, documents, mailroom, mailroom_erasing, register
 from tests.gateway.inhouse import OFFICE, OTHER_OFFICE, TAX_CODE, UNIT, inhouse
 from tests.mailroom.post_room import BOOK, PDF, PostRoom, an_envelope, coded, loose, only, pages_in, pile
 
@@ -426,12 +426,12 @@ def test_keys_are_forgotten_with_the_last_dossier_whose_pages_are_in_a_scan(room
     erase = text("UPDATE dossier SET erased_at_us = 1 WHERE id = :id")
     with room.gateway.house.database.begin() as tx:
         tx.execute(erase, {"id": one})
-        assert mailroom.forget_keys(tx, one) == 0
+        assert mailroom_erasing.forget_keys(tx, one) == 0
     image = f"/v1/mailroom/scans/{scan}/pages/1.png"
     assert room.gateway("GET", image, room.office).json()["code"] == "content-erased"
     with room.gateway.house.database.begin() as tx:
         tx.execute(erase, {"id": other})
-        assert (mailroom.forget_keys(tx, other), mailroom.forget_keys(tx, other)) == (1, 0)
+        assert (mailroom_erasing.forget_keys(tx, other), mailroom_erasing.forget_keys(tx, other)) == (1, 0)
         kept = mailroom.scan(tx, scan)
     assert kept is not None
     assert kept.wrapped_key is None
