@@ -160,6 +160,8 @@ class House:
         self.samples: dict[tuple[str, str, int], bytes] = {}
         # Anyone may ask for one, and making it takes a thread: one at a time.
         self.sampling = asyncio.Semaphore(1)
+        # So may the post ask for the account of paper as it stands.
+        self.counting = asyncio.Semaphore(1)
         self.revocations = Revocations(lambda: self.tables, fetcher, stores, self.run, clock)
         intake.revocations = self.revocations
 

@@ -62,6 +62,10 @@ class DatabaseAway(Exception):
     """
 
 
+class TextUnfit(Exception):
+    """A text holds a NUL, which no text of PostgreSQL may. Nothing was kept; trying again is of no use."""
+
+
 _LIMITS = f"SET LOCAL lock_timeout = '{TURN_TIMEOUT_S}s'; SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT_S}s'"
 _INSERT_OF_A_ROW = re.compile(
     r"(?P<into>INSERT INTO \w+ \([\w, ]+\) VALUES )\((?P<row>(?::\w+(?:, )?)+)\)(?P<after>[^:%]*)"
@@ -158,6 +162,8 @@ class Database:
             told = error.orig if isinstance(error, exc.DBAPIError) else error
             if isinstance(told, self._errors) and _is_away(told):
                 raise DatabaseAway(_reason(told)) from error
+            if "NUL (0x00)" in str(told):
+                raise TextUnfit("NUL") from error
             raise
 
     def close(self) -> None:

@@ -58,6 +58,12 @@ async def show_post_account_csv(
 
 async def _account(house: House, caller: Caller, day: date | None) -> Account:
     require(caller, "operator", "post")
+    # Counting all paper takes seconds of a core: one at a time, whoever asks.
+    async with house.counting:
+        return await _counted(house, caller, day)
+
+
+async def _counted(house: House, caller: Caller, day: date | None) -> Account:
     found: Account | None
     if day is None:
         found = await house.run_apart(account.count, house.database, house.clock.now())

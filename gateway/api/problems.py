@@ -56,7 +56,7 @@ from gateway.webhook import WebhookRefused, WebhooksTooMany, WebhookUnknown
 from schemas.paper_codes import SheetsChanged
 from schemas.typeset import TooLongError
 from signing.seal import SealAway
-from storage.database import DatabaseAway
+from storage.database import DatabaseAway, TextUnfit
 from storage.originals import OriginalElsewhere
 from storage.vault import ContentCorrupt, ContentMissing, VaultAway, VaultFull
 from storage.work import LeaseLost
@@ -153,6 +153,7 @@ _OF_EXCEPTION: tuple[tuple[type[Exception], str], ...] = (
     (SealAway, "store-away"),
     (ScannerAway, "scanner-away"),
     (DatabaseAway, "database-away"),
+    (TextUnfit, "bad-request"),
     (ContentErased, "content-erased"),
     (ContentMissing, "content-unreadable"),
     (ContentCorrupt, "content-unreadable"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from storage.database import Database, Statement, open_database
+from storage.database import Database, Statement, TextUnfit, open_database
 from tests.databases import engine_url
 
 ONE = Statement("SELECT 1 AS one")
@@ -35,3 +35,12 @@ def test_a_look_is_had_though_every_connection_was_ended_meanwhile(server: Datab
         ).scalar_one()
     assert ended == IN_THE_POOL
     assert server.look(ONE, {}) == [(1,)]
+
+
+def test_a_text_that_postgresql_cannot_hold_is_told_as_such(postgres_migrated_url: str):
+    database = open_database(postgres_migrated_url)
+    try:
+        with pytest.raises(TextUnfit), database.begin() as tx:
+            tx.execute(sa.text("UPDATE ordinal SET value = 1 WHERE name = :name"), {"name": "a\0b"})
+    finally:
+        database.close()
