@@ -1,4 +1,4 @@
-"""A few synthetic scans of each quality, printed, spoilt and read again; `make scans` plays two hundred."""
+"""A scan of good and one of office quality, printed, spoilt and read again; `make scans` plays two hundred."""
 
 import random
 
@@ -12,16 +12,13 @@ from tests.mailroom.piles import Outcome, play
 
 @pytest.fixture(scope="module")
 def outcomes() -> list[Outcome]:
-    return [
-        play(number, quality, 5, dossiers=[1])
-        for number, quality in ((1, scanner.GOOD), (2, scanner.OFFICE), (3, scanner.POOR))
-    ]
+    return [play(number, quality, 5, dossiers=[1]) for number, quality in ((1, scanner.GOOD), (2, scanner.OFFICE))]
 
 
-def test_no_page_of_a_few_scans_is_filed_wrongly_and_their_codes_are_read(outcomes):
-    assert [one.wrong for one in outcomes] == [0, 0, 0]
-    assert [one.written_lost for one in outcomes] == [0, 0, 0]
-    good, office, _ = outcomes
+def test_no_page_of_a_scan_is_filed_wrongly_and_their_codes_are_read(outcomes):
+    assert [one.wrong for one in outcomes] == [0, 0]
+    assert [one.written_lost for one in outcomes] == [0, 0]
+    good, office = outcomes
     assert good.filed == good.fileable > 0
     assert office.coded_filed >= 0.9 * office.coded > 0
 
@@ -33,7 +30,7 @@ def test_the_campaign_fails_when_pages_go_wrong_or_too_few_file_themselves(outco
 
     assert judged([one(), one(quality="office", filed=95), one(quality="poor", filed=0)]) == []
     assert len(judged([one(filed=98), one(quality="office", filed=94), one(quality="poor", wrong=1)])) == 3
-    assert len(table(outcomes)) == 1 + 2 * 3
+    assert len(table(outcomes)) == 1 + 2 * 2
     assert set(LEAST) < set(scanner.QUALITIES)
 
 

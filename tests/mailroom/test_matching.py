@@ -236,7 +236,7 @@ def shuffled(sheets: Sequence[Sheet], rng: random.Random, times: int) -> list[Sh
     return pile
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(0, 8), st.integers(0, 4), st.integers(0, 2))
 def test_whatever_happens_to_a_pile_no_page_is_filed_wrongly(rng: random.Random, times: int, loose: int, misread: int):
     # Of one dossier with papers that bear no code, any disorder at all; and printed pages whose code is not read.
@@ -251,7 +251,7 @@ def test_whatever_happens_to_a_pile_no_page_is_filed_wrongly(rng: random.Random,
     assert wrong(sheets, filed) == []
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.randoms(use_true_random=False),
     st.sampled_from(["lost", "moved", "doubled", "strange", "strange-pile", "moved-and-lost", "blocks"]),
@@ -278,7 +278,7 @@ def test_one_mishap_among_several_dossiers_files_no_page_wrongly(rng: random.Ran
         assert {one.state for one in filed} == {"filed"}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(0, 10))
 def test_pages_with_a_code_are_never_filed_wrongly_and_always_if_expected(rng: random.Random, times: int):
     expected = [dossier("a", loose=2), dossier("b", loose=1), C]
