@@ -60,7 +60,7 @@ class PaperAct:
         made: dict[str, Any] = await _told(self._employer, "POST", "/v1/postal/announcements", json=body)
         again = await _told(self._employer, "POST", "/v1/postal/announcements", json=body)
         same = again["announcement"] == made["announcement"]
-        said = f"announced, judged before printing; again: the same {made['announcement'][:10]}…"
+        said = "announced, judged before it is printed; again: the same"
         self._say("Báo trước hồ sơ giấy: kiểm tra trước khi in", said, check=same)
         return made
 

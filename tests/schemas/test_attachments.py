@@ -96,7 +96,9 @@ def test_a_file_cut_off_is_damaged(content, kind):
     assert [item.code for item in found(content, kind)] == ["attachment-damaged"]
 
 
-@pytest.mark.parametrize("content", [DOCX[:-30], DOCX[:40], DOCX.replace(b"PK\x01\x02", b"PK\x09\x09")])
+@pytest.mark.parametrize(
+    "content", [DOCX[:-30], DOCX[:40], DOCX.replace(b"PK\x01\x02", b"PK\x09\x09")], ids=["tail", "head", "signature"]
+)
 def test_a_package_without_its_directory_is_damaged(content):
     assert "attachment-damaged" in [item.code for item in found(content, ".docx")]
 
