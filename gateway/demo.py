@@ -224,6 +224,8 @@ class _Play:
         for one in findings[:1]:
             for line in (*wrapped("– ", one["message"], 10), *wrapped("→ ", one["fix"], 12)):
                 print(line)
+        others = "; ".join(f"dòng {one['row']}, {one['column']}: “{one['value']}”" for one in findings[1:3])
+        print("\n".join(wrapped("– ", others, 10)))
 
     async def _forged(self, employer: Gateway, desk: Bench) -> None:
         forged = (

@@ -60,7 +60,7 @@ class PaperAct:
         made: dict[str, Any] = await _told(self._employer, "POST", "/v1/postal/announcements", json=body)
         again = await _told(self._employer, "POST", "/v1/postal/announcements", json=body)
         same = again["announcement"] == made["announcement"]
-        said = "announced, judged before it is printed; again: the same"
+        said = "judged before it is printed; again: the same"
         self._say("Báo trước hồ sơ giấy: kiểm tra trước khi in", said, check=same)
         return made
 
@@ -75,7 +75,7 @@ class PaperAct:
         scanned = [
             scan(sheet, _SKEW_DEGREES[number % len(_SKEW_DEGREES)], noise) for number, sheet in enumerate(sheets)
         ]
-        told = f"cover {len(cover) // 1024} KB, forms {len(forms) // 1024} KB; skewed, noisy, one upside down"
+        told = "as images: skewed, noisy, some upside down"
         self._say(f"In phiếu gửi và tờ khai: {len(sheets)} trang", told, check=len(sheets) > 2)  # noqa: PLR2004 - all kinds
         return scanned
 
@@ -102,18 +102,13 @@ class PaperAct:
             self._office, "POST", path, content=file.getvalue(), headers={"content-type": "application/pdf"}
         )
         by_itself = [one for one in scanned["pages"] if one["state"] == "filed" and one["dossier"] == dossier]
-        self._say(
-            f"Mở, quét, tự xếp {len(by_itself)}/{len(pages)} trang theo mã",
-            "opened, scanned, filed by its codes, no hand",
-            check=len(by_itself) == len(pages),
-        )
         filed: dict[str, Any] = await _told(self._employer, "GET", f"/v1/dossiers/{dossier}")
         paper, verdict = filed["came_by_post"], filed["verdict"]
         right = filed["channel"] == "post" and verdict["indication"] == "NOT_JUDGED" and paper["item"] == _THERE
         self._say(
-            f"{filed['receipt_number']}: chữ ký tay, không xét",
-            f"same line; received by its {paper['basis'].replace('ed', 'al')}, due {filed['due_at'][:10]}",
-            check=right and filed["due_at"] is not None,
+            f"Mở, quét, tự xếp {len(by_itself)}/{len(pages)} trang theo mã: có biên nhận",
+            f"signed by hand, not judged; due {filed['due_at'][:10]}",
+            check=right and filed["due_at"] is not None and len(by_itself) == len(pages),
         )
         return filed
 
