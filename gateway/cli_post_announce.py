@@ -7,12 +7,12 @@ import asyncio
 import base64
 import re
 import sys
-from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gateway.cli_proof import proof_of
 from gateway.cli_terms import (
     DONE,
     JUDGED_BAD,
@@ -27,17 +27,15 @@ from gateway.cli_terms import (
     whole,
     write_file,
 )
-from gateway.client import PATIENCE_S, ByKey, BySecret, GatewayAway, NotAllowed, Unexpected
+from gateway.client import PATIENCE_S, GatewayAway, NotAllowed, Unexpected
 from gateway.client_post import Announced, PostGateway, Unannounced
 from gateway.clock import SystemClock
 from gateway.findings_text import finding_lines
 from gateway.postal.pieces import KINDS
-from signing.seal import load_seal_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    from gateway.client import Proof
 
 BATCH_MAX: Final = 9999
 _SHEETS: Final = frozenset({".xlsx", ".csv"})
@@ -248,25 +246,13 @@ def _with_gateway(asked: argparse.Namespace, step: Callable[[PostGateway], Corou
     url = asked.url or f"http://{told.host}:{told.port}"
 
     async def run() -> int:
-        async with PostGateway(url, _proof(asked), SystemClock(), patience_s=asked.patience) as gateway:
+        async with PostGateway(url, proof_of(asked), SystemClock(), patience_s=asked.patience) as gateway:
             return await step(gateway)
 
     try:
         return asyncio.run(run())
     except (GatewayAway, NotAllowed, Unexpected) as error:
         raise CannotWork(str(error)) from error
-
-
-def _proof(asked: argparse.Namespace) -> Proof:
-    if asked.key:
-        return ByKey(asked.client, load_seal_key(asked.key))
-    if asked.secret_file:
-        secret = asked.secret_file.read_text("utf-8").strip()
-    elif sys.stdin.isatty():
-        secret = getpass(f"client_secret · {asked.client}: ").strip()
-    else:
-        raise CannotWork("cần --secret-file hoặc --key · --secret-file or --key is needed")
-    return BySecret(asked.client, secret)
 
 
 def _progress(text: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from gateway.cli_proof import proof_of
 from gateway.cli_terms import (
     COULD_NOT,
     DONE,
@@ -23,14 +23,13 @@ from gateway.cli_terms import (
     command,
     settings,
 )
-from gateway.client import ByKey, BySecret, GatewayAway, NotAllowed, Unexpected
+from gateway.client import GatewayAway, NotAllowed, Unexpected
 from gateway.clock import SystemClock
 from gateway.postal.pieces import COUNT_MAX, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.client import Proof
     from gateway.client_mailroom import MailRoomGateway, Opening, Scanned, Stand
 
 MEDIA_TYPES: Final = {
@@ -112,23 +111,11 @@ def _add_client(parser: Parser) -> None:
     proof.add_argument("--key", type=Path, metavar="PATH", help="khóa của tài khoản · the client's key")
 
 
-def _proof(asked: argparse.Namespace) -> Proof:
-    if asked.key:
-        from signing.seal import load_seal_key  # noqa: PLC0415 - its libraries are loaded for it alone
-
-        return ByKey(asked.client, load_seal_key(asked.key))
-    if asked.secret_file:
-        return BySecret(asked.client, asked.secret_file.read_text("utf-8").strip())
-    if sys.stdin.isatty():
-        return BySecret(asked.client, getpass(f"client_secret · {asked.client}: ").strip())
-    raise CannotWork("cần --secret-file hoặc --key · --secret-file or --key is needed")
-
-
 def _gateway(asked: argparse.Namespace) -> MailRoomGateway:
     from gateway.client_mailroom import MailRoomGateway  # noqa: PLC0415 - loaded for these commands alone
 
     told = settings()
-    return MailRoomGateway(asked.url or f"http://{told.host}:{told.port}", _proof(asked), SystemClock())
+    return MailRoomGateway(asked.url or f"http://{told.host}:{told.port}", proof_of(asked), SystemClock())
 
 
 def _open(asked: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import sys
 from contextlib import contextmanager
-from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -14,6 +13,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from gateway import s10
+from gateway.cli_proof import proof_of
 from gateway.cli_terms import (
     COULD_NOT,
     DONE,
@@ -38,7 +38,6 @@ from gateway.postal.pieces import COUNT_MAX, KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gateway.client import Proof
     from gateway.client_manifest import CounterGateway
     from gateway.postal.manifest_file import ManifestFile
 
@@ -316,21 +315,7 @@ def _gateway(asked: argparse.Namespace) -> CounterGateway:
 
     told = settings()
     url = asked.url or f"http://{told.host}:{told.port}"
-    return CounterGateway(url, _proof(asked), SystemClock(), patience_s=asked.patience)
-
-
-def _proof(asked: argparse.Namespace) -> Proof:
-    from gateway.client import ByKey, BySecret  # noqa: PLC0415 - loaded for what sends alone
-
-    if asked.key:
-        from signing.seal import load_seal_key  # noqa: PLC0415 - its libraries are loaded for it alone
-
-        return ByKey(asked.client, load_seal_key(asked.key))
-    if asked.secret_file:
-        return BySecret(asked.client, asked.secret_file.read_text("utf-8").strip())
-    if sys.stdin.isatty():
-        return BySecret(asked.client, getpass(f"client_secret · {asked.client}: ").strip())
-    raise CannotWork("cần --secret-file hoặc --key · --secret-file or --key is needed")
+    return CounterGateway(url, proof_of(asked), SystemClock(), patience_s=asked.patience)
 
 
 def _draw(text: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from getpass import getpass
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from gateway.cli_proof import proof_of
 from gateway.cli_terms import (
     COULD_NOT,
     DONE,
@@ -30,8 +30,6 @@ from gateway.cli_terms import (
 from gateway.client import (
     PATIENCE_S,
     Accepted,
-    ByKey,
-    BySecret,
     Gateway,
     GatewayAway,
     NotAllowed,
@@ -40,7 +38,6 @@ from gateway.client import (
 )
 from gateway.clock import SystemClock
 from gateway.findings_text import finding_lines
-from signing.seal import load_seal_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +127,7 @@ def _submit(asked: argparse.Namespace) -> int:
     told = settings()
     url = asked.url or f"http://{told.host}:{told.port}"
     sending = _Sending(asked, len(files))
-    asyncio.run(sending.send(files, url, _proof(asked)))
+    asyncio.run(sending.send(files, url, proof_of(asked)))
     return sending.tell()
 
 
@@ -145,18 +142,6 @@ def _files(named: Sequence[str]) -> list[Path]:
     if missing := [str(path) for path in found if not path.is_file()]:
         raise CannotWork(f"không có tệp · no such file: {', '.join(missing[:5])}")
     return found
-
-
-def _proof(asked: argparse.Namespace) -> Proof:
-    if asked.key:
-        return ByKey(asked.client, load_seal_key(asked.key))
-    if asked.secret_file:
-        secret = asked.secret_file.read_text("utf-8").strip()
-    elif sys.stdin.isatty():
-        secret = getpass(f"client_secret · {asked.client}: ").strip()
-    else:
-        raise CannotWork("cần --secret-file hoặc --key · --secret-file or --key is needed")
-    return BySecret(asked.client, secret)
 
 
 class _Sending:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from gateway.alarm_watch import Wanted
 from gateway.clock import for_people, from_us, to_us
 from gateway.faults import log_fault
 from gateway.mailroom import settling
 from gateway.mailroom.filing import make
 from gateway.mailroom.scanning import ScanNotNow, ScanRefused, read_kept
-from gateway.postal.wanted import Rule, Wanted, has_passed
+from gateway.postal.wanted import Rule, has_passed
 from storage import mailroom
 from storage.database import DatabaseAway
 from storage.vault import VaultAway

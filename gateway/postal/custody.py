@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from msgspec import Struct
 
 from gateway import repeated
+from gateway.alarm_watch import Wanted
 from gateway.clock import VIETNAM, for_people, from_us, rfc3339, to_us
 from gateway.postal.pieces import KINDS
 from gateway.postal.returns import ReturnUnfit
-from gateway.postal.wanted import Rule, Wanted, has_passed
+from gateway.postal.wanted import Rule, has_passed
 from storage import journal, originals, outbound
 
 if TYPE_CHECKING:

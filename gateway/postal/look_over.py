@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from gateway import ids
-from gateway.clock import to_us
+from gateway.alarm_watch import bring_up_to_date, sounding
 from gateway.faults import log_fault
 from gateway.mailroom.finishing import MAILROOM_RULES
 from gateway.postal.custody import RETURN_RULES
@@ -18,7 +17,6 @@ from gateway.postal.watch_halves import HALF_RULE
 from gateway.postal.watch_items import ITEM_RULES, settle_ended
 from gateway.postal.watch_manifests import MANIFEST_RULE
 from gateway.postal.words import WORD_RULE
-from storage import alarms, due
 from storage.database import DatabaseAway
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from gateway.house import House
     from gateway.judge import Tables
-    from gateway.postal.wanted import Rule, Wanted
+    from gateway.postal.wanted import Rule
     from storage.database import Database
 
 LOOK_OVER_EVERY_S: Final = 60.0
@@ -67,35 +65,6 @@ def look_over(database: Database, tables: Tables, now: datetime, rules: Sequence
 
 def _look(database: Database, tables: Tables, now: datetime, rule: Rule) -> None:
     with database.read() as tx:
-        wanted = {(one.rule, one.subject): one for one in rule.wanted(tx, tables, now)}
-        told = {(name, subject): said for name in rule.names for subject, said in due.sounding(tx, name).items()}
-    fresh = [one for key, one in wanted.items() if key not in told]
-    changed = [one for key, one in wanted.items() if key in told and told[key] != (one.vi, one.en)]
-    ended = [key for key in told if key not in wanted]
-    if fresh or changed or ended:
-        _write(database, fresh, changed, ended, now)
-
-
-def _write(
-    database: Database,
-    fresh: Sequence[Wanted],
-    changed: Sequence[Wanted],
-    ended: Sequence[tuple[str, str]],
-    now: datetime,
-) -> None:
-    with database.begin() as tx:
-        for one in fresh:
-            alarm = alarms.Alarm(
-                id=ids.alarm_id(),
-                rule=one.rule,
-                subject=one.subject,
-                owner=one.owner,
-                since_us=to_us(now),
-                next_step_vi=one.vi,
-                next_step_en=one.en,
-            )
-            alarms.sound(tx, alarm)
-        for one in changed:
-            due.retell(tx, one.rule, one.subject, one.vi, one.en)
-        for name, subject in ended:
-            alarms.close(tx, name, subject, "gateway", to_us(now))
+        wanted = rule.wanted(tx, tables, now)
+        told = sounding(tx, rule.names)
+    bring_up_to_date(database, wanted, told, now)

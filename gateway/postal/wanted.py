@@ -1,4 +1,4 @@
-"""What the looks over paper want to be told of: alarms by rule, subject and owner, with the next step in words."""
+"""The looks over paper: which alarms they want, and how long something has waited."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from gateway.alarm_watch import Wanted
 from gateway.calendar_days import OutsideCalendar
 from gateway.clock import VIETNAM, from_us
 
@@ -17,20 +18,6 @@ if TYPE_CHECKING:
 
     from gateway.deadlines import Calendar
     from gateway.judge import Tables
-
-
-class Wanted(Struct, frozen=True, kw_only=True):
-    """An alarm that is to sound as things stand now: at most one for a rule and subject.
-
-    `owner` is an office, a unit or a client; `vi` and `en` are its next step. Words that hold no running count are not
-    told anew every day.
-    """
-
-    rule: str
-    subject: str
-    owner: str
-    vi: str
-    en: str
 
 
 class Rule(Struct, frozen=True):

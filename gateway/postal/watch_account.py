@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from gateway.alarm_watch import Wanted
 from gateway.clock import for_people
 from gateway.postal import account
-from gateway.postal.wanted import Rule, Wanted
+from gateway.postal.wanted import Rule
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

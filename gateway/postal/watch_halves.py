@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gateway.alarm_watch import Wanted
 from gateway.clock import for_people, from_us, to_us
 from gateway.events import dossier_of
 from gateway.postal.halves import PAPER
-from gateway.postal.wanted import Rule, Wanted
+from gateway.postal.wanted import Rule
 from gateway.supplements import OPEN
 from storage import halves
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from gateway.alarm_watch import Wanted
 from gateway.clock import for_people, from_us, to_us
-from gateway.postal.wanted import Rule, Wanted, has_passed
+from gateway.postal.wanted import Rule, has_passed
 from storage import item_watch
 
 if TYPE_CHECKING:

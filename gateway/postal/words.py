@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from gateway.postal.wanted import Rule, Wanted
+from gateway.alarm_watch import Wanted
+from gateway.postal.wanted import Rule
 from gateway.tracking import restand_all
 from storage import handlings
 
