@@ -59,6 +59,11 @@ def table(outcomes: Sequence[Outcome]) -> list[str]:
         )
         whys = sum((Counter(one.whys) for one in own), Counter())
         mishaps = Counter(each for one in own for each in one.mishaps)
+        sound = [one for one in own if not one.mishaps]
+        alone, of = sum(one.filed for one in sound), sum(one.pages for one in sound)
+        lines.append(
+            f"        in {len(sound)} items in which nothing is amiss: {alone} of {of} pages, {alone / max(1, of):.2%}"
+        )
         lines.append(f"        waits: {dict(whys.most_common())}; mishaps: {dict(mishaps)}")
     return lines
 
@@ -73,6 +78,10 @@ def judged(outcomes: Sequence[Outcome]) -> list[str]:
         fileable, filed = sum(one.fileable for one in own), sum(one.filed for one in own)
         if filed < least * fileable:
             found.append(f"{name}: {filed / fileable:.2%} of the pages filed themselves, less than {least:.0%}")
+        sound = [one for one in own if not one.mishaps]
+        alone, of = sum(one.filed for one in sound), sum(one.pages for one in sound)
+        if alone < least * of:
+            found.append(f"{name}: {alone / of:.2%} of the pages of items in which nothing is amiss")
     return found
 
 
