@@ -3,9 +3,12 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.servers import short_folder
 
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 45
@@ -13,10 +16,11 @@ COLUMNS_MAX = 110
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    home = tmp_path_factory.mktemp("play") / "demo"
-    command = [sys.executable, "-m", "gateway.cli", "demo", "--home", str(home)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
+def played() -> Iterator[subprocess.CompletedProcess[str]]:
+    # The last line names the home, which is as long as whoever chose it likes.
+    with short_folder() as folder:
+        command = [sys.executable, "-m", "gateway.cli", "demo", "--home", str(folder / "demo")]
+        yield subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
 
 
 def test_every_check_of_the_demonstration_holds(played: subprocess.CompletedProcess[str]):
