@@ -26,11 +26,15 @@ def test_no_page_of_a_scan_is_filed_wrongly_and_their_codes_are_read(outcomes):
 def test_the_campaign_fails_when_pages_go_wrong_or_too_few_file_themselves(outcomes):
     def one(**changed: object) -> Outcome:
         whole = {name: getattr(outcomes[0], name) for name in Outcome.__struct_fields__}
-        return Outcome(**whole | {"fileable": 100, "filed": 100, "wrong": 0} | changed)  # type: ignore[arg-type]
+        return Outcome(**whole | {"pages": 100, "fileable": 100, "filed": 100, "wrong": 0, "mishaps": ()} | changed)  # type: ignore[arg-type]
 
     assert judged([one(), one(quality="office", filed=95), one(quality="poor", filed=0)]) == []
-    assert len(judged([one(filed=98), one(quality="office", filed=94), one(quality="poor", wrong=1)])) == 3
-    assert len(table(outcomes)) == 1 + 2 * 2
+    # Too few of the fileable ones, and of all where nothing is amiss; and one that went wrong.
+    assert len(judged([one(filed=98), one(quality="office", filed=94), one(quality="poor", wrong=1)])) == 2 * 2 + 1
+    # What must wait where something is amiss is not counted; where nothing is, it is.
+    assert judged([one(), one(quality="office"), one(fileable=50, filed=50, mishaps=("missing",))]) == []
+    assert len(judged([one(fileable=50, filed=50), one(quality="office")])) == 1
+    assert len(table(outcomes)) == 1 + 2 * 3
     assert set(LEAST) < set(scanner.QUALITIES)
 
 
