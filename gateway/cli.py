@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from importlib import import_module
@@ -11,6 +12,8 @@ from typing import Protocol, cast
 
 from gateway.cli_terms import COULD_NOT, Commands, Parser
 
+# The SHA-256 of a key as base64url (RFC 7638), where it begins with a dash.
+_THUMBPRINT = re.compile(r"-[A-Za-z0-9_-]{42}")
 # Which module declares a command, and what it is for. Only the module of the command that is run is imported: most
 # commands then start in a fraction of the time.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -56,9 +59,20 @@ class _Declares(Protocol):
     def declare(self, commands: Commands[Parser]) -> None: ...
 
 
+def _thumbprints_joined(told: list[str]) -> list[str]:
+    """One thumbprint in 64 begins with a dash, as an option does: after `--key` it is the key all the same."""
+    joined: list[str] = []
+    for word in told:
+        if joined and joined[-1] == "--key" and _THUMBPRINT.fullmatch(word):
+            joined[-1] = f"--key={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns its exit status: 0 done, 1 judged bad, 2 called wrong or could not work."""
-    told = sys.argv[1:] if arguments is None else arguments
+    told = _thumbprints_joined(sys.argv[1:] if arguments is None else arguments)
     try:
         asked = _parser(told).parse_args(told)
         return int(asked.run(asked))

@@ -170,7 +170,8 @@ class Verifiers:
     ) -> tuple[str, EXPECTED | None]:
         """The same by the stand-alone file."""
         self.file.write_bytes(content)
-        words = [str(self.file), "--key", key or str(self.key_file)]
+        # A thumbprint may begin with a dash.
+        words = [str(self.file), f"--key={key or self.key_file}"]
         if tsa and self.tsa is not None:
             words += ["--tsa", str(self.tsa_file)]
         capsys.readouterr()

@@ -129,7 +129,10 @@ def test_a_supplement_and_a_withdrawal_are_sent_for_their_dossier(employer, serv
     assert employer(withdrawal, supplement, "--withdraws", told["dossier"]).status == 2
     ended = employer(withdrawal, "--withdraws", told["dossier"])
     assert ended.status == 0, ended.err
-    late = employer(made("nua.xml", "600", "--supplement", "--seed", 313), "--supplement-to", told["dossier"])
+    # Other bytes than the first supplement, which would get its receipt again.
+    late = employer(
+        made("nua.xml", "600", "--supplement", "--attachments", 2, "--seed", 313), "--supplement-to", told["dossier"]
+    )
     assert late.status == 2
     assert "409" in late.out
 

@@ -151,6 +151,13 @@ def test_time_stamps_are_checked_where_their_authority_is_named(
     assert motcua("verify", evidence / "b.asice", "--key", evidence / "keys.jwks", "--tsa", __file__).status == 2
 
 
+def test_a_thumbprint_that_begins_with_a_dash_is_no_option(motcua: Terminal, tmp_path: Path):
+    (tmp_path / "b.asice").write_bytes(b"no bundle")
+    told = motcua("verify", tmp_path / "b.asice", "--key", "-" + "R" * 42)
+    assert "expected one argument" not in told.err
+    assert told.status == 1 or "b.asice" in told.err
+
+
 def test_a_bundle_under_a_pinned_thumbprint_and_under_anothers(motcua: Terminal, evidence: Path, held: Held):
     kid = json.loads((evidence / "keys.jwks").read_text())["keys"][0]["kid"]
     assert motcua("verify", evidence / "b.asice", "--key", kid).status == 0
