@@ -164,7 +164,7 @@ def test_a_key_file_that_is_none_is_refused(key: FileSealKey, tmp_path: Path) ->
     for held in unusable:
         assert verify(tmp_path, good, held) == 1, held
     (tmp_path / "r.jws").write_text(good)
-    assert MODULE.main([str(tmp_path / "r.jws"), "--key", key.kid]) == 1
+    assert MODULE.main([str(tmp_path / "r.jws"), f"--key={key.kid}"]) == 1
 
 
 # --- the tree, against the log's own code, whose proofs are checked against the public vectors ---
