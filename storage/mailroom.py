@@ -215,7 +215,6 @@ _WANT = Statement(
     " state_at_us = excluded.state_at_us WHERE paper_filing.state IN ('wanted', 'refused') RETURNING dossier"
 )
 _FILING = Statement(f"SELECT {_names(PaperFiling)} FROM paper_filing WHERE dossier = :dossier")  # noqa: S608 - names are ours
-_FILINGS_OF = Statement(f"SELECT {_names(PaperFiling)} FROM paper_filing WHERE opening = :opening ORDER BY dossier")  # noqa: S608 - names are ours
 # "<> 'filed'" is said as the index says it: SQLite takes it for no other reason.
 _UNDONE = Statement(
     f"SELECT {_names(PaperFiling)} FROM paper_filing WHERE state <> 'filed' AND state IN ('wanted', 'rebound')"  # noqa: S608 - names are ours
@@ -349,11 +348,6 @@ def want(tx: sa.Connection, filing: PaperFiling) -> bool:
 def filing_of(tx: sa.Connection, dossier: str) -> PaperFiling | None:
     """What was asked for a dossier, and what became of it."""
     return next(iter(_all(PaperFiling, _FILING(tx, {"dossier": dossier}))), None)
-
-
-def filings_of(tx: sa.Connection, opening_id: str) -> list[PaperFiling]:
-    """What was asked for the dossiers of an opening."""
-    return _all(PaperFiling, _FILINGS_OF(tx, {"opening": opening_id}))
 
 
 def undone(tx: sa.Connection, before_us: int, limit: int) -> list[PaperFiling]:

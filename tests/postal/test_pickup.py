@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from gateway import s10
 from gateway.config import Misconfigured, Settings
-from gateway.demo_carrier import DemoCarrier
 from gateway.postal import pickup_sending
 from gateway.postal.look_over import look_over
 from gateway.postal.pickup import ATTEMPTS_MAX, wait_s
@@ -26,6 +25,7 @@ from gateway.postal.pickup_shape import (
 )
 from storage import pickups
 from tests.gateway.inhouse import UNIT, Inhouse, inhouse
+from tests.postal.carrier_simulator import CarrierSimulator
 from tests.postal.item_rows import THIRD, WELL, announce
 
 SENDER = {"name": "Công ty Ví Dụ", "address": "12 Lê Lợi", "province": "79", "phone": "0281234567"}
@@ -38,7 +38,7 @@ _SERIALS = count(30_000_000)
 class Desk:
     """A gateway that orders from the carrier that is played."""
 
-    def __init__(self, gateway: Inhouse, carrier: DemoCarrier) -> None:
+    def __init__(self, gateway: Inhouse, carrier: CarrierSimulator) -> None:
         self.gateway, self.carrier = gateway, carrier
         self.client, secret = gateway.client("employer", units=[UNIT])
         self.employer = gateway.token(self.client, secret)
@@ -79,7 +79,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     token = folder / "token"
     token.write_text(TOKEN + "\n")
     token.chmod(0o600)
-    with DemoCarrier(TOKEN) as carrier:
+    with CarrierSimulator(TOKEN) as carrier:
         changes: dict[str, Any] = {
             "pickup_url": carrier.url, "pickup_hosts": carrier.host, "pickup_token_file": str(token),
             "pickup_customer": "HCC-1", "token_life_s": 10**7,
@@ -220,7 +220,7 @@ def test_only_who_has_the_item_orders_it_fetched_and_only_before_it_is_posted(de
 
 
 def test_a_gateway_without_an_address_sends_nothing(tmp_path: Path) -> None:
-    with DemoCarrier() as carrier, inhouse(tmp_path / "home") as gateway:
+    with CarrierSimulator() as carrier, inhouse(tmp_path / "home") as gateway:
         desk = Desk(gateway, carrier)
         number = desk.bound()
         assert desk.order(number).json()["code"] == "pickup-not-offered"

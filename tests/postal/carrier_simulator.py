@@ -26,7 +26,7 @@ _BODY_BYTES_MAX: Final = 64 * 1024
 JOURNEY: Final = (("EMA", "Chấp nhận gửi", 0.0), ("EMG", "Đến bưu cục phát", 0.6), ("EMI", "Phát thành công", 1.0))
 
 
-class DemoCarrier:
+class CarrierSimulator:
     """A server on this machine, from when it is entered until it is left. `url` is where orders are sent."""
 
     def __init__(self, token: str = "") -> None:
